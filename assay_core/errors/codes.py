@@ -1,0 +1,170 @@
+"""The one table of reason codes. The reference page and `assay explain CODE` are made from it.
+
+A code is permanent. `run` codes say why a run ended as it did; `decision` codes say what was found in one
+tool call or one check. The same spelling may stand in both scopes and mean two things (`E_RATE_LIMIT`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Scope = Literal["run", "decision", "notice"]
+
+
+class ReasonCode(NamedTuple):
+    """One permanent code: what it means, what it does to the exit code and what to do about it."""
+
+    code: str
+    scope: Scope
+    exit_code: int  # 0..3: what the process exits with when this code decides the run
+    cause: str
+    remedy: str
+
+
+_CONFIG = (
+    ("E_CFG_PARSE", "the suite (eval.yaml) has a syntax error, a wrong type or a missing key", "correct the file at the line that is named; `assay schema eval` prints its JSON Schema"),
+    ("E_CFG_UNKNOWN_KEY", "a key that this format does not have; a misspelt key would switch a control off", "correct the spelling, prefix your own keys with `x-`, or load with --lenient"),
+    ("E_CFG_KIND", "the file is of another kind than the one that was asked for (a policy where a suite is needed, or the other way round)", "name the right file with --config or --policy"),
+    ("E_CFG_VERSION", "the file states a version that this release does not read", "use configVersion: 1 (suite) or version: \"2.0\" (policy)"),
+    ("E_CFG_VACUOUS", "a check that can never fail: an empty list, a bare JSON Schema, a missing schema", "give the check something that it can refuse, or delete it"),
+    ("E_CFG_UNKNOWN_TYPE", "an `expected` or assertion type that no installed plugin offers", "correct the spelling, or install the distribution that is named"),
+    ("E_CFG_DUPLICATE_ID", "two tests share an id, so that results could not be told apart", "rename one of them"),
+    ("E_CFG_REF", "a `$ref` or a file that the suite names cannot be resolved", "correct the path; it is relative to the file that names it"),
+    ("E_MISSING_CONFIG", "no suite and no policy was found", "run `assay init`, or name a file with --config or --policy"),
+    ("E_INVALID_ARGS", "the options on the command line do not fit together", "see the command's --help"),
+    ("E_PATH_NOT_FOUND", "a file that was named does not exist or cannot be read", "correct the path"),
+    ("E_FILE_EXISTS", "a file is there already and is never overwritten", "delete it, or choose another name"),
+    ("E_REGEX_INVALID", "a regular expression does not compile in the linear-time engine (no look-around, no back-references)", "rewrite the expression without these features"),
+    ("E_SCHEMA_COMPILE", "a JSON Schema does not compile: a misspelt keyword, a wrong type, a reference that is not local or has no end", "correct the schema at the place that is named"),
+    ("E_POLICY_PARSE", "the policy has a syntax error, an unknown key or a wrong type", "run `assay policy validate`; it reports everything at once"),
+    ("E_POLICY_UNSUPPORTED", "the policy holds a form that would check nothing if it were accepted", "rewrite it as the message says; `assay policy migrate` converts the forms that can be converted"),
+    ("E_DOCUMENT_LIMIT", "a document is larger or deeper than assay reads", "split the file, or raise the limit in settings.limits where there is one"),
+    ("E_TRACE_NOT_FOUND", "some check needs a recorded episode and there is no trace, or the trace file does not exist", "name the trace: `assay run TRACE` or --trace-file"),
+    ("E_TRACE_INVALID", "a line of the trace is not what its format says", "correct or record the trace again; --format names another importer"),
+    ("E_TRACE_LIMIT", "a line of the trace is longer or deeper than the limits", "raise settings.limits, or shorten what is recorded"),
+    ("E_TRACE_DUPLICATE", "the same episode id stands twice in the trace", "give every episode an id of its own"),
+    ("E_TRACE_MISS", "a test matches no episode of the trace", "compare the test's prompt or episode id with the nearest one that is named"),
+    ("E_TRACE_FORMAT", "no importer, or more than one, knows this trace", "name the format with --format"),
+    ("E_TRACE_EMPTY", "the trace holds no episode at all", "record again: an empty trace proves nothing"),
+    ("E_NO_CHECKS", "no check of the run was exercised, so there is nothing to pass", "add tests, or record a trace in which the rules apply"),
+    ("E_PLUGIN_MISSING", "something named in the configuration comes from a plugin that is not installed", "pip install the distribution that is named"),
+    ("E_PLUGIN_AMBIGUOUS", "two distributions offer the same name; neither is loaded", "choose with name@distribution, or uninstall one"),
+    ("E_PLUGIN_INCOMPATIBLE", "the plugin was made for another API of the core", "upgrade the plugin or the core"),
+    ("E_PLUGIN_BROKEN", "the plugin cannot be imported", "reinstall or upgrade the distribution that is named"),
+    ("E_PLUGIN_DENIED", "the configuration forbids this plugin", "change plugins.allow or plugins.deny"),
+    ("E_PLUGIN_FAULT", "a plugin raised an error or broke its contract; its checks did not run", "report it to the plugin's author; ASSAY_DEBUG=1 shows the traceback"),
+    ("E_UNKNOWN_CODE", "no reason code, trace or test of this name is known", "see `assay explain --list` for all codes"),
+    ("E_BASELINE_INVALID", "the baseline cannot be read", "record a new baseline"),
+    ("E_BASE_MISMATCH", "the baseline belongs to another suite", "name the right baseline, or record a new one"),
+    ("E_NEEDS_NETWORK", "a check needs the network, which the run denies", "drop `--deny network`, or remove the check"),
+    ("E_FEATURE_LATER", "this part of the file format is read but not evaluated by this release", "remove it, or upgrade"),
+)  # fmt: skip
+
+_SERVICE = (
+    ("E_JUDGE_UNAVAILABLE", "the judge did not answer", "check the provider, then run again"),
+    ("E_RATE_LIMIT", "the provider refused because of too many requests", "wait, or lower settings.parallel"),
+    ("E_PROVIDER_5XX", "the provider answered with a server error", "try later"),
+    ("E_TIMEOUT", "a service or a check took longer than settings.timeout_seconds", "raise the timeout, or look at the service"),
+    ("E_NETWORK_ERROR", "the network failed", "check the connection"),
+    ("E_REPORT_FAILED", "a report was not written; the verdict itself stands in run.json", "look at the reporter that is named"),
+    ("E_IO", "a file could not be read or written", "check space, permissions and the path"),
+)  # fmt: skip
+
+_VERDICT = (
+    ("E_TEST_FAILED", "one or more tests failed", "run `assay explain E_TEST_FAILED`, then look at the findings of the failed tests"),
+    ("E_UNSTABLE", "attempts at the same prompt disagree", "make the behaviour stable, or choose settings.attempts: last"),
+    ("E_JUDGE_UNCERTAIN", "a judge abstained", "look at the case by hand, or sharpen the rubric"),
+    ("E_POLICY_VIOLATION", "a recorded tool call breaks the policy", "look at the finding: change the agent, or the policy if the call is right"),
+    ("E_STRICT", "--strict turns warnings into failures", "resolve the warnings, or drop --strict"),
+)  # fmt: skip
+
+_DECISION = (
+    ("E_TOOL_CONFUSABLE", "the tool's name has characters outside printable ASCII and is not spelt so in tools.allow", "refuse the tool, or spell its exact name in tools.allow"),
+    ("E_TOOL_DRIFT", "the tool is not the one that was pinned", "compare the definitions; pin again only if the change is right"),
+    ("E_RATE_LIMIT", "a limit of the policy is used up", "raise the limit, or make the agent call less"),
+    ("E_TOOL_DENIED", "the policy denies this tool by name or by class", "use another tool, or change tools.deny"),
+    ("E_TOOL_NOT_ALLOWED", "the policy has an allow list and this tool is not on it", "add the tool to tools.allow if it is right"),
+    ("E_ARG_SCHEMA", "the arguments do not fit the tool's schema", "correct the arguments, or the schema"),
+    ("E_TOOL_UNCONSTRAINED", "the tool has no schema, so its arguments are not checked", "write a schema, or set enforcement.unconstrained_tools: allow"),
+    ("E_SEQUENCE_VIOLATION", "the order or number of calls breaks a sequence rule", "change the order, or the rule"),
+    ("E_APPROVAL_REQUIRED", "the tool needs an approval that is not there", "obtain the approval"),
+    ("E_SCOPE_MISMATCH", "the call is outside the scope that the policy sets for this tool", "call within the scope, or widen it"),
+    ("E_REDACTION_FAILED", "an argument that must be redacted could not be", "name a target that exists"),
+    ("E_TEXT_MISSING", "the response lacks a text that it must contain", "look at the response"),
+    ("E_TEXT_FORBIDDEN", "the response contains a text that it must not contain", "look at the response"),
+    ("E_REGEX_NO_MATCH", "the response does not match the pattern", "look at the response"),
+    ("E_REGEX_FORBIDDEN", "the response matches a pattern that it must not match", "look at the response"),
+    ("E_RESPONSE_MISSING", "the episode records no response, and the check is about the response", "record the response"),
+    ("E_JSON_SCHEMA", "the response is not JSON, or does not fit its schema", "look at the errors of the finding"),
+    ("E_TOOL_BLOCKED", "a blocked tool was called", "change the agent, or the list"),
+    ("E_TOOL_NOT_FOUND", "a pinned tool is not among the recorded definitions", "record the definitions, or remove the pin"),
+    ("E_TOOL_DESCRIPTION_MISMATCH", "a tool's description is not the pinned one", "compare both; pin again only if the change is right"),
+    ("E_TOOL_SCHEMA_MISMATCH", "a tool's input schema is not the pinned one", "compare both; pin again only if the change is right"),
+    ("E_TOOL_DESCRIPTION_MUTATED", "a tool's description changed during the episode", "treat the server as hostile until explained"),
+    ("E_TOOL_SCHEMA_MUTATED", "a tool's input schema changed during the episode", "treat the server as hostile until explained"),
+    ("E_OUTPUT_SCHEMA_VIOLATION", "a tool's result does not fit its schema", "look at the tool"),
+    ("E_TOOL_COLLISION", "several servers offer a tool of the same name", "rename one, or list the servers you trust"),
+    ("E_TRACE_ASSERT_FAIL", "an assertion about the recorded episode failed", "look at the finding"),
+    ("E_POLICY_ASSERT_FAIL", "an assertion about given arguments or calls failed", "look at the finding"),
+)  # fmt: skip
+
+_NOTICE = (
+    ("W_CFG_UNUSED", "a key that is read but not used by this release", "none needed"),
+    ("W_CFG_LENIENT", "an unknown key was ignored because of --lenient", "correct the spelling"),
+    ("W_CFG_LEGACY", "an old form of the file was read", "write it in the current form"),
+    ("W_CHECK_DEFERRED", "this check is left to `assay run`", "none needed"),
+    ("W_CHECK_NOT_EXERCISED", "a check had nothing to check in this trace", "record an episode in which it applies"),
+    ("W_TRACE_INCOMPLETE", "an episode has no end, so some rules stay open", "record the whole episode; --strict makes this a failure"),
+    ("W_TRACE_DROPPED", "the importer left out parts of the input", "see the import report"),
+    ("W_POLICY_NOT_EVALUATED", "a policy was found but there is no trace to decide", "name a trace"),
+    ("W_POLICY_FOUND", "a policy.yaml beside the suite is used although the suite does not name it", "write `policy: policy.yaml` (or `policy: null`) in the suite"),
+    ("W_POLICY_VERSION", "the policy states no version", "write version: \"2.0\""),
+    ("W_POLICY_MIGRATED", "an old policy form was converted in memory", "run `assay policy migrate`"),
+    ("W_POLICY_SCHEMAS_ONLY", "the file maps tools to schemas and sets no other rule", "write it under `schemas:` with version: \"2.0\""),
+    ("W_POLICY_EMPTY_ALLOW", "tools.allow is empty, so nothing is allowed", "list tools, or remove the key"),
+    ("W_POLICY_NEVER_MATCHES", "an operand or a class can never match a tool that the policy lets through", "correct the name"),
+    ("W_POLICY_SHADOWED", "a rule can never apply because a deny rule comes first", "remove one of the two"),
+    ("W_POLICY_CONFUSABLE", "two names are equal after folding case and separators", "rename one, or check the spelling"),
+    ("W_POLICY_PATTERN", "a pattern means something else here than in McpPolicy 2.0 (an inner `*`, or a `?`)", "check what it matches"),
+    ("W_POLICY_WIDENED", "an allow pattern lets through more than it did in McpPolicy 2.0", "write the names out"),
+    ("W_POLICY_REVIEW", "a learnt rule is still under review and is not enforced", "approve or reject it"),
+    ("W_POLICY_LATER", "a section is checked for form here and enforced elsewhere", "see where in `assay policy validate`"),
+    ("W_REPORTER_MISSING", "a default report is not installed", "pip install the distribution that is named"),
+    ("W_REPORT_TRUNCATED", "a report holds only the first results", "see run.json for the counts"),
+    ("W_ON_ERROR_ALLOW", "a fault of the infrastructure was allowed by on_error: allow", "look at the row"),
+)  # fmt: skip
+
+
+def _table() -> dict[tuple[Scope, str], ReasonCode]:
+    """Build the registry: (scope, code) to code. Sorted by scope, then as written."""
+    table: dict[tuple[Scope, str], ReasonCode] = {}
+    for scope, exit_code, rows in (
+        ("run", 2, _CONFIG),
+        ("run", 3, _SERVICE),
+        ("run", 1, _VERDICT),
+        ("decision", 1, _DECISION),
+        ("notice", 0, _NOTICE),
+    ):
+        for code, cause, remedy in rows:
+            key: tuple[Scope, str] = (scope, code)  # type: ignore[assignment]  # the literals above are scopes
+            if key in table:
+                raise ValueError(f"reason code {code} stands twice in scope {scope}")
+            table[key] = ReasonCode(code, key[0], exit_code, cause, remedy)
+    return table
+
+
+CODES = _table()
+
+
+def find_code(code: str, scope: Scope | None = None) -> ReasonCode | None:
+    """Return the code as registered, or None. Without a scope: run first, then decision, then notice."""
+    scopes: tuple[Scope, ...] = (scope,) if scope else ("run", "decision", "notice")
+    for each in scopes:
+        if found := CODES.get((each, code)):
+            return found
+    return None
+
+
+def known_codes() -> tuple[ReasonCode, ...]:
+    """Return every registered code, sorted by code, then scope."""
+    return tuple(sorted(CODES.values(), key=lambda row: (row.code, row.scope)))

@@ -1,0 +1,120 @@
+"""What a suite (eval.yaml) says, after it was checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import attrs
+
+from assay_core.errors import Place
+from assay_core.model.json_value import JsonObject
+
+OnError: TypeAlias = Literal["block", "allow"]
+Attempts: TypeAlias = Literal["all", "last", "error"]
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much of hostile input is read before it is refused."""
+
+    line_bytes: int = 16 * 1024 * 1024
+    depth: int = 128
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """The `settings` of a suite."""
+
+    parallel: int = 4  # workers, at least 1
+    timeout_s: float = 30.0  # per check of a blocking metric
+    seed: int | None = None  # None: 63 bits of SHA-256 of the suite's name
+    attempts: Attempts = "all"  # which episodes of one prompt count
+    on_error: OnError = "block"
+    bail_on_first_failure: bool = False
+    limits: Limits = Limits()
+    unused: tuple[str, ...] = ()  # keys that later releases evaluate; each is announced
+
+
+@attrs.frozen(kw_only=True)
+class Thresholds:
+    """The `thresholds` of a suite, over all its rows."""
+
+    min_score: float | None = None  # every scored row must reach it
+    block_on_warn: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PluginRules:
+    """`plugins` of a suite or of pyproject.toml. The suite may narrow what pyproject allows, never widen it."""
+
+    require: tuple[str, ...] = ()  # names that must be installed
+    allow: tuple[str, ...] | None = None  # exclusive when given
+    deny: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Expectation:
+    """One check of one test, its options structured by the metric that offers the type."""
+
+    type: str  # the entry-point name: an `expected` type, or "assert.<name>"
+    options: object  # an instance of the attrs class that Metric.types names
+    raw: JsonObject  # as written, `type` included
+    place: Place
+
+
+@attrs.frozen(kw_only=True)
+class EpisodeSelector:
+    """Which episodes a test is about. Exactly one of the three is set."""
+
+    prompt: str | None = None
+    episode: str | None = None
+    match_all: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TestCase:
+    """One test of a suite."""
+
+    __test__ = False  # not a pytest class
+
+    id: str
+    select: EpisodeSelector
+    context: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...]  # `expected` first, then `assertions`; at least one
+    on_error: OnError | None = None
+    tags: tuple[str, ...] = ()
+    metadata: JsonObject | None = None
+    place: Place
+
+
+@attrs.frozen(kw_only=True)
+class Suite:
+    """A checked suite."""
+
+    name: str
+    model: str = "trace"
+    config_version: int = 1
+    path: Path | None  # None for a run without a suite: a policy alone
+    policy_path: Path | None  # resolved; None: no policy
+    policy_found: bool = False  # True: found beside the suite, not named by it
+    settings: Settings = Settings()
+    thresholds: Thresholds = Thresholds()
+    plugins: PluginRules = PluginRules()
+    reporters: JsonObject = attrs.field(factory=dict)  # name to options, as written
+    tests: tuple[TestCase, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Notice:
+    """Something a user should know that is no error. Shown on stderr and kept in run.json."""
+
+    code: str  # a W_… code
+    message: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        """Return one line."""
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.code}: {self.message}"
