@@ -34,6 +34,7 @@ class NameRule:
     """A tool name pattern or a class in one of the lists under `tools`. Written as a string, or `{tool: …, id: …}`."""
 
     name: str
+    exact: bool = False  # True: `*` and `?` stand for themselves (names of a rules policy; `{tool: …, exact: true}`)
     origin: Origin = Origin()
 
 
@@ -43,6 +44,7 @@ class Operand:
 
     tool: str
     args_match: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)  # argument to regexes; all must be found
+    exact: bool = False  # True: `*` and `?` stand for themselves; an alias is still an alias
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +106,8 @@ class Tools:
 class ResourceEntry:
     """One entry of files, network or processes."""
 
-    target: str  # as written, `${…}` not yet expanded
+    target: str  # as written, `${…}` not yet expanded; for `env` a name or pattern
+    expanded: str = ""  # the target after `${…}` was expanded, once, at load
     rights: str = "rwx"  # files only
     origin: Origin = Origin()
 
