@@ -132,6 +132,7 @@ _NOTICE = (
     ("W_REPORTER_MISSING", "a default report is not installed", "pip install the distribution that is named"),
     ("W_REPORT_TRUNCATED", "a report holds only the first results", "see run.json for the counts"),
     ("W_ON_ERROR_ALLOW", "a fault of the infrastructure was allowed by on_error: allow", "look at the row"),
+    ("W_HOOK_FAILED", "an installed listener (group assay.hooks) could not be told what happened", "upgrade or uninstall the distribution that is named, or put it in plugins.deny"),
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Finding plugins by their metadata, loading those that a run names, telling those that listen."""

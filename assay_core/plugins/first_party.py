@@ -1,0 +1,61 @@
+"""The plugins of this project: which distribution offers which name. A test compares the list with the folders."""
+
+from __future__ import annotations
+
+__all__ = ["FIRST_PARTY", "first_party_distributions", "offered_by"]
+
+# group -> name -> distribution
+FIRST_PARTY: dict[str, dict[str, str]] = {
+    "assay.importers": {
+        "jsonl": "assay-importer-jsonl",
+    },
+    "assay.metrics": {
+        "args_valid": "assay-metric-standard",
+        "assert.args_valid": "assay-metric-standard",
+        "assert.sequence_valid": "assay-metric-standard",
+        "assert.tool_blocklist": "assay-metric-standard",
+        "assert.trace_max_steps": "assay-metric-standard",
+        "assert.trace_must_call_tool": "assay-metric-standard",
+        "assert.trace_must_not_call_tool": "assay-metric-standard",
+        "assert.trace_tool_sequence": "assay-metric-standard",
+        "json_schema": "assay-metric-standard",
+        "must_contain": "assay-metric-standard",
+        "must_not_contain": "assay-metric-standard",
+        "regex_match": "assay-metric-standard",
+        "regex_not_match": "assay-metric-standard",
+        "sequence_valid": "assay-metric-standard",
+        "tool_blocklist": "assay-metric-standard",
+        "tool_collision_detect": "assay-metric-standard",
+        "tool_description_integrity": "assay-metric-standard",
+        "tool_output_valid": "assay-metric-standard",
+    },
+    "assay.checks": {
+        "secrets": "assay-check-secrets",
+    },
+    "assay.reporters": {
+        "console": "assay-reporter-console",
+        "junit": "assay-reporter-junit",
+        "markdown": "assay-reporter-markdown",
+        "sarif": "assay-reporter-sarif",
+    },
+    "assay.enforcers": {},
+    "assay.commands": {},
+}
+
+
+def offered_by(group: str, name: str) -> str | None:
+    """Return the first-party distribution that offers a name, None where none does.
+
+    A command is found by any leading words: `evidence` where `evidence explore` is offered.
+    """
+    names = FIRST_PARTY.get(group, {})
+    if group == "assay.commands":
+        for command, dist in names.items():
+            if command == name or command.startswith(name + " "):
+                return dist
+    return names.get(name)
+
+
+def first_party_distributions() -> frozenset[str]:
+    """Return the names of all distributions whose plugins may use names without a dotted prefix."""
+    return frozenset([dist for names in FIRST_PARTY.values() for dist in names.values()])
