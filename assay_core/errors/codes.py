@@ -68,6 +68,7 @@ _SERVICE = (
     ("E_NETWORK_ERROR", "the network failed", "check the connection"),
     ("E_REPORT_FAILED", "a report was not written; the verdict itself stands in run.json", "look at the reporter that is named"),
     ("E_IO", "a file could not be read or written", "check space, permissions and the path"),
+    ("E_INTERNAL", "assay itself failed; nothing was decided", "run again with ASSAY_DEBUG=1 and report what it shows"),
 )  # fmt: skip
 
 _VERDICT = (

@@ -1,0 +1,96 @@
+"""`--format` and `--output`, the same for every command that reports."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import attrs
+import click
+
+from assay_core.commandline.errors import MACHINE_FORMATS, error_document, render_error
+from assay_core.commandline.output import json_text, write_bytes_out, write_err
+from assay_core.documents import write_atomic
+from assay_core.errors import AssayError
+
+__all__ = ["Report", "report_options"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """Where a command's report goes, and in which format."""
+
+    format: str = "text"
+    output: str | None = None  # None and "-": standard output
+
+    @property
+    def for_machines(self) -> bool:
+        """Whether the output has to be exactly one valid document, whatever happens."""
+        return self.format in MACHINE_FORMATS
+
+    def write(self, document: str | bytes) -> None:
+        """Write the whole report, once: to standard output, or to the file in one step.
+
+        Raises:
+            ServiceError: E_IO.
+        """
+        data = document.encode("utf-8", "replace") if isinstance(document, str) else document
+        if self.output is None or self.output == "-":
+            write_bytes_out(data)
+        else:
+            write_atomic(Path(self.output), data)
+
+    def write_json(self, value: object) -> None:
+        """Write a value as the whole report, in JSON."""
+        self.write(json_text(value))
+
+
+def report_options(
+    *formats: str, default: str = "text", option: str = "--format"
+) -> Callable[[Callable[Concatenate[Report, P], R]], Callable[P, R]]:
+    """Give a command `--format` and `--output`; its function gets a `Report` first.
+
+    An error in a machine format writes the error's document to the report's place, so that the output is valid
+    whatever happens, and the error's people's form to standard error.
+
+    Args:
+        formats: The names the option takes, e.g. "text", "json".
+        default: One of them.
+        option: `--report-format` for commands whose `--format` means something else.
+    """
+
+    def decorate(function: Callable[Concatenate[Report, P], R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            report = Report(format=str(kwargs.pop("report_format")), output=_path(kwargs.pop("report_output")))
+            try:
+                return function(report, *args, **kwargs)
+            except AssayError as error:
+                if not report.for_machines or report.output in (None, "-"):
+                    raise  # `main_guard` writes it
+                write_err(render_error(error, color=False))
+                report.write(error_document(error, report.format))
+                raise click.exceptions.Exit(error.exit_code) from error
+
+        with_output = click.option(
+            "-o", "--output", "report_output", metavar="FILE", help="Write the report there; - is standard output."
+        )(run)
+        return click.option(
+            option,
+            "report_format",
+            type=click.Choice(formats),
+            default=default,
+            show_default=True,
+            help="Format of the report.",
+        )(with_output)
+
+    return decorate
+
+
+def _path(value: object) -> str | None:
+    return value if isinstance(value, str) else None
