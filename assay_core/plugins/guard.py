@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
@@ -9,7 +10,7 @@ from typing import TypeVar
 from assay_core.errors import AssayError, PluginFault
 from assay_core.plugins.record import PluginRecord
 
-__all__ = ["each", "stage"]
+__all__ = ["each", "import_target", "stage"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,20 @@ def each(record: PluginRecord, what: str, items: Iterable[T]) -> Iterator[T]:
     """Yield what a plugin yields, one guarded stage for the whole walk; errors of the consumer stay its own."""
     with stage(record, what):
         yield from items
+
+
+def import_target(record: PluginRecord) -> object:
+    """Import the module, or the object in it, that a record points to.
+
+    Raises:
+        PluginFault: E_PLUGIN_BROKEN, with the import's error as its cause.
+    """
+    with stage(record, f"{record.name}: import", code="E_PLUGIN_BROKEN"):
+        module, _, attribute = record.target.partition(":")
+        found: object = importlib.import_module(module.strip())
+        for name in filter(None, attribute.strip().split(".")):
+            found = getattr(found, name)
+    return found
 
 
 def _told(error: BaseException) -> str:

@@ -6,13 +6,12 @@ Where no listener is installed nothing at all happens: neither pluggy nor a list
 from __future__ import annotations
 
 import copy
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from assay_core.errors import AssayError
 from assay_core.model import JsonObject, Notice, PluginRules
 from assay_core.plugins.catalogue import Catalogue
-from assay_core.plugins.guard import stage
+from assay_core.plugins.guard import import_target, stage
 from assay_core.plugins.record import PluginRecord
 
 if TYPE_CHECKING:
@@ -94,8 +93,8 @@ class Hooks:
         manager.add_hookspecs(HookSpecs)
         for record in sorted(self._waiting, key=lambda each: (each.dist, each.name)):
             try:
-                with stage(record, "hook listener: import", code="E_PLUGIN_BROKEN"):
-                    listener = _import(record.target)
+                listener = import_target(record)
+                with stage(record, "hook listener: register"):
                     manager.register(listener, name=record.qualified_name)
                     manager.check_pending()
             except AssayError as error:
@@ -115,11 +114,3 @@ class Hooks:
         notice = Notice(code="W_HOOK_FAILED", message=f"listener {record.name!r} of {record.distribution}: {message}")
         if notice not in self.notices:
             self.notices.append(notice)
-
-
-def _import(target: str) -> object:
-    module, _, attribute = target.partition(":")
-    found: object = importlib.import_module(module)
-    for name in filter(None, attribute.split(".")):
-        found = getattr(found, name)
-    return found

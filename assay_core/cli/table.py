@@ -1,0 +1,30 @@
+"""The commands of the core: where each one lives and what the overview says of it."""
+
+# Light on purpose: it is read before click is imported.
+
+__all__ = ["CORE_COMMANDS", "CoreCommand"]
+
+
+class CoreCommand:
+    """Where a command lives. Its module exposes a click command named `command`."""
+
+    __slots__ = ("module", "summary")
+
+    def __init__(self, module: str, summary: str) -> None:
+        self.module = module
+        self.summary = summary
+
+
+# In the order in which people meet them.
+CORE_COMMANDS: dict[str, CoreCommand] = {
+    "init": CoreCommand("assay_core.cli.init", "Write a first suite and policy for the project in this folder."),
+    "validate": CoreCommand("assay_core.cli.validate", "Check configuration, policy and trace; write no report."),
+    "run": CoreCommand("assay_core.cli.run", "Evaluate a trace against the suite and the policy."),
+    "ci": CoreCommand("assay_core.cli.ci", "The same as run, with the defaults of a CI job."),
+    "policy": CoreCommand("assay_core.cli.policy", "Validate, format and migrate policies."),
+    "explain": CoreCommand("assay_core.cli.explain", "Explain a reason code: its cause and its remedy."),
+    "schema": CoreCommand("assay_core.cli.schema", "Print the JSON Schema of a file format, for editors."),
+    "config": CoreCommand("assay_core.cli.config", "Show every setting with its value and its origin."),
+    "plugins": CoreCommand("assay_core.cli.plugins", "Show which plugins are installed, from where, in which state."),
+    "version": CoreCommand("assay_core.cli.version", "Print the version."),
+}
