@@ -5,9 +5,10 @@ from __future__ import annotations
 __all__ = ["excerpt", "sanitise"]
 
 # Printable by category, and yet drawn as nothing at all (Default_Ignorable_Code_Point and the blank Braille cell).
+# U+FE0F is let through: half of all emoji end in it.
 _BLANK = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0)
-) | frozenset((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+) | frozenset((*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)))
 _REMEMBERED = 0x1_0000  # further code points are looked up anew, so that a hostile text cannot fill the memory
 
 

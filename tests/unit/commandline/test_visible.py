@@ -18,9 +18,9 @@ from assay_core.commandline import excerpt, sanitise
         ("\x9b31m", "\\x9b31m"),
         ("lone \ud800", "lone \\ud800"),
         ("tag \U000e0041", "tag \\U000e0041"),
-        ("filler \u3164 \ufe0f", "filler \\u3164 \\ufe0f"),
+        ("filler \u3164 \ufe0e", "filler \\u3164 \\ufe0e"),
         ("no\u00a0break\u2028", "no\\xa0break\\u2028"),
-        ("Grüße, 你好 🙂", "Grüße, 你好 🙂"),
+        ("Grüße, 你好 ⚠️", "Grüße, 你好 ⚠️"),
         ("", ""),
     ],
 )
