@@ -1,0 +1,294 @@
+"""The one place that knows every step of a run: ingest, evaluate, gate, publish."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+import assay_core
+from assay_core.canonical import digest_hex
+from assay_core.config import load_suite
+from assay_core.contracts import ImportReport
+from assay_core.errors import AssayError, InputError, PolicyError, UsageError
+from assay_core.model import (
+    CompiledPolicy,
+    Notice,
+    Performance,
+    PolicyNotice,
+    Provenance,
+    RunReport,
+    Seeds,
+    Suite,
+)
+from assay_core.plugins.catalogue import Catalogue
+from assay_core.plugins.drivers import Drivers
+from assay_core.plugins.hooks import Hooks
+from assay_core.policy import Policy, load_policy
+from assay_core.run import gate, ingest
+from assay_core.run.evaluate import Evaluated, Evaluation
+from assay_core.run.plan import Plan
+from assay_core.run.pool import Pool
+from assay_core.run.prepare import make_plan
+from assay_core.run.reporters import check_reports
+from assay_core.run.request import RunRequest
+from assay_core.run.spool import FindingsOf
+from assay_core.trace import FileSource, spool_stdin
+
+__all__ = ["Conducted", "conduct", "failed_before"]
+
+Progress = Callable[[int, int], None]  # episodes and tool calls so far
+
+
+@attrs.define(kw_only=True)
+class Conducted:
+    """A finished run, before its reports are written."""
+
+    report: RunReport
+    errors: tuple[AssayError, ...]  # what ended the run early or made rows errors, to be shown in full
+    drivers: Drivers | None
+    hooks: Hooks | None
+    clock: _Clock
+
+
+def conduct(request: RunRequest, *, progress: Progress | None = None) -> Conducted:
+    """Carry out a run up to its verdict. Never raises an `AssayError`: the verdict carries it."""
+    state = _Run(request, progress)
+    try:
+        return state.carry_out()
+    except AssayError as error:
+        return state.ended_by(error)
+
+
+def failed_before(request: RunRequest, error: AssayError) -> Conducted:
+    """Return the run that this error kept from beginning."""
+    return _Run(request, None).ended_by(error)
+
+
+class _Clock:
+    """Wall times, or none at all under SOURCE_DATE_EPOCH."""
+
+    def __init__(self) -> None:
+        self.now: Callable[[], float] | None = None if os.environ.get("SOURCE_DATE_EPOCH") else time.perf_counter
+        self._started = self.now() if self.now else 0.0
+        self.spent = {"ingest": 0.0, "eval": 0.0, "report": 0.0}
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a phase."""
+        started = self.now() if self.now else 0.0
+        try:
+            yield
+        finally:
+            if self.now:
+                self.spent[name] += self.now() - started
+
+    def performance(self, slowest: tuple[tuple[str, float], ...] = ()) -> Performance:
+        """Return the times so far, in milliseconds."""
+        if not self.now:
+            return Performance()
+        in_ms = {phase: round(seconds * 1000, 3) for phase, seconds in self.spent.items()}
+        return Performance(
+            total_ms=round((self.now() - self._started) * 1000, 3),
+            ingest_ms=in_ms["ingest"],
+            eval_ms=in_ms["eval"],
+            report_ms=in_ms["report"],
+            slowest=slowest,
+        )
+
+
+class _Run:
+    """The state of one run while it is carried out."""
+
+    def __init__(self, request: RunRequest, progress: Progress | None) -> None:
+        self.request = request
+        self.progress = progress
+        self.clock = _Clock()
+        self.notices: list[Notice] = []
+        self.suite: Suite | None = None
+        self.policy: Policy | None = None
+        self.drivers: Drivers | None = None
+        self.hooks: Hooks | None = None
+        self.trace_digest: str | None = None
+
+    def carry_out(self) -> Conducted:
+        """Do every step in turn."""
+        request = self.request
+        catalogue = Catalogue.scan()
+        drivers = self.drivers = Drivers(catalogue, request.plugins)
+        suite = self.suite = self._load_suite(drivers)
+        self.notices.extend(suite.notices)
+        drivers = self.drivers = drivers.narrowed(suite.plugins)
+        check_reports(request, drivers)
+        self.hooks = Hooks(drivers.catalogue)
+        self.hooks.tell("assay_run_started", suite=suite, command=request.command)
+        policy = self.policy = self._load_policy(suite)
+        plan = make_plan(
+            suite,
+            policy,
+            drivers,
+            seed=_seed(suite),
+            offline=request.deny_network,
+            defer=request.command == "validate",
+        )
+        policy = self._decided_policy(suite, policy, plan)
+        evaluation = Evaluation(
+            plan,
+            policy,
+            settings=suite.settings,
+            thresholds=suite.thresholds,
+            measure=Pool(workers=suite.settings.parallel, timeout_s=suite.settings.timeout_s).measure,
+            clock=self.clock.now,
+        )
+        if request.trace is not None:
+            self._stream(evaluation, suite, drivers)
+        outcome = evaluation.finish()
+        self.hooks.tell("assay_check_finished", rows=outcome.rows)
+        return self._finished(outcome, suite)
+
+    def _load_suite(self, drivers: Drivers) -> Suite:
+        request = self.request
+        if request.suite is not None:
+            return load_suite(request.suite, drivers=drivers, lenient=request.lenient)
+        if request.policy is None:
+            raise InputError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
+        return Suite(name=request.policy.stem, path=None, policy_path=request.policy)
+
+    def _load_policy(self, suite: Suite) -> Policy | None:
+        path = self.request.policy or suite.policy_path
+        if path is None:
+            return None
+        policy = load_policy(path, plugins=suite.plugins)
+        if self.request.deny_deprecations:
+            _refuse_deprecated(policy)
+        self.notices.extend(
+            Notice(code=notice.code, message=notice.message, place=notice.place) for notice in policy.notices
+        )
+        return policy
+
+    def _decided_policy(self, suite: Suite, policy: Policy | None, plan: Plan) -> CompiledPolicy | None:
+        """Return the policy that episodes are decided against; check that there is a trace where one is due."""
+        if self.request.trace is not None:
+            if policy is None and not plan.needs_episode:
+                raise UsageError(
+                    code="E_NO_CHECKS",
+                    message="a trace was given, but neither a policy nor any check looks at it",
+                )
+            return policy
+        named = policy is not None and (self.request.policy is not None or not suite.policy_found)
+        if named or plan.needs_episode:
+            what = "the policy" if named else "a check"
+            raise InputError(
+                code="E_TRACE_NOT_FOUND", message=f"{what} needs a recorded episode, and no trace was given"
+            )
+        if policy is not None:
+            text = f"{suite.policy_path} was loaded and checked, but there is no trace to decide"
+            self.notices.append(Notice(code="W_POLICY_NOT_EVALUATED", message=text))
+        return None
+
+    def _stream(self, evaluation: Evaluation, suite: Suite, drivers: Drivers) -> None:
+        request, clock, hooks = self.request, self.clock, self.hooks
+        assert request.trace is not None  # noqa: S101 - the caller looked
+        limits = suite.settings.limits
+        source = spool_stdin(limits) if request.trace == "-" else FileSource(Path(request.trace), limits)
+        chosen = ingest.choose_importer(drivers, source, request.trace_format)
+        self.notices.extend(chosen.notices)
+        report = ImportReport()
+        batches = ingest.batches(chosen, source, report)
+        while True:
+            with clock.phase("ingest"):
+                batch = next(batches, None)
+            if batch is None:
+                break
+            if hooks is not None and hooks.listening:
+                hooks.tell("assay_episode_imported", episodes=batch)
+            with clock.phase("eval"):
+                evaluation.feed(batch)
+            if self.progress:
+                self.progress(evaluation.episodes, evaluation.tool_calls)
+            if not evaluation.wants_more:
+                break
+        if not evaluation.episodes:
+            raise InputError(code="E_TRACE_EMPTY", message=f"{source.name} holds no episode")
+        self.notices.extend(ingest.notices_of(report))
+        if request.command != "validate":
+            self.trace_digest = _file_digest(source)
+
+    def _finished(self, outcome: Evaluated, suite: Suite) -> Conducted:
+        self.notices.extend(outcome.notices)
+        if self.hooks is not None:
+            self.notices.extend(self.hooks.notices)
+        block = suite.thresholds.block_on_warn
+        verdict = gate.decide(outcome, strict=self.request.strict, block_on_warn=block, notices=self.notices)
+        return self._conducted(verdict, outcome, outcome.faults)
+
+    def ended_by(self, error: AssayError) -> Conducted:
+        """Return the run as this error left it."""
+        return self._conducted(gate.of_error(error), None, (error,))
+
+    def _conducted(self, verdict: gate.Verdict, outcome: Evaluated | None, errors: tuple[AssayError, ...]) -> Conducted:
+        suite, policy, request = self.suite, self.policy, self.request
+        report = RunReport(
+            command=request.command,
+            suite=suite.name if suite else "",
+            exit_code=verdict.exit_code,
+            reason_code=verdict.reason_code,
+            message=verdict.message,
+            next_step=verdict.next_step,
+            seeds=Seeds(order_seed=str(_seed(suite)) if suite else None),
+            policy_digest=policy.digest if policy else None,
+            policy_name=policy.name if policy else "",
+            unrestricted=policy.unrestricted if policy else (),
+            provenance=self._provenance(),
+            performance=self.clock.performance(),
+            notices=tuple(self.notices),
+            config_file=str(suite.path) if suite and suite.path else None,
+            trace_file=request.trace,
+        )
+        if outcome is not None:
+            report = attrs.evolve(
+                report,
+                rows=outcome.rows,
+                findings=FindingsOf(outcome.rows, outcome.counts.findings),
+                counts=outcome.counts,
+                rules=outcome.rules,
+            )
+        return Conducted(report=report, errors=errors, drivers=self.drivers, hooks=self.hooks, clock=self.clock)
+
+    def _provenance(self) -> Provenance:
+        config = self.suite.path if self.suite else None
+        return Provenance(
+            assay_version=assay_core.__version__,
+            policy_digest=self.policy.digest if self.policy else None,
+            trace_digest=self.trace_digest,
+            config_digest="sha256:" + digest_hex(config.read_bytes()) if config and config.is_file() else None,
+            plugins=self.drivers.used if self.drivers else (),
+        )
+
+
+def _seed(suite: Suite) -> int:
+    """Return the seed: as set, else 63 bits of SHA-256 of the suite's name."""
+    if suite.settings.seed is not None:
+        return suite.settings.seed
+    return int.from_bytes(hashlib.sha256(suite.name.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+
+
+def _refuse_deprecated(policy: CompiledPolicy) -> None:
+    old: list[PolicyNotice] = [notice for notice in policy.notices if notice.code == "W_POLICY_MIGRATED"]
+    if old:
+        raise PolicyError(
+            code="E_POLICY_UNSUPPORTED",
+            message=f"--deny-deprecations: {old[0].message}",
+            place=old[0].place,
+            remedy="run `assay policy migrate`",
+        )
+
+
+def _file_digest(source: FileSource) -> str:
+    with source.open() as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()

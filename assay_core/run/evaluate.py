@@ -1,0 +1,274 @@
+"""Every episode against the policy, every test by its metrics. Takes values, returns values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from assay_core.convert import nearest
+from assay_core.errors import AssayError, InputError, PluginFault, ServiceError
+from assay_core.model import (
+    CompiledPolicy,
+    Counts,
+    Episode,
+    MetricResult,
+    Notice,
+    ResultRow,
+    RuleSummary,
+    Settings,
+    Thresholds,
+)
+from assay_core.plugins import guard
+from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
+from assay_core.run.policy_rows import PolicyRows
+from assay_core.run.results import checked_results, failed_row, finished
+from assay_core.run.spool import RowSpool
+from assay_core.run.test_state import TestState
+
+__all__ = ["Evaluated", "Evaluation"]
+
+_PROMPTS_KEPT = 10_000  # for "did you mean" after a miss
+Measure = Callable[[PlannedCheck, Sequence[Episode]], Sequence[MetricResult]]
+
+
+@attrs.frozen(kw_only=True)
+class Evaluated:
+    """The outcome of all checks, before the gate."""
+
+    rows: RowSpool  # sealed
+    counts: Counts
+    failed_policies: int  # of counts.failed, the rows that are episodes against the policy
+    abstained: int  # of counts.unstable, the rows in which a judge abstained
+    service_codes: tuple[str, ...]  # codes of rows that a service let down, on_error: block
+    deferred: int  # rows left to another command
+    rules: tuple[RuleSummary, ...]
+    faults: tuple[AssayError, ...]  # plugin faults and configuration errors met while evaluating, in order
+    notices: tuple[Notice, ...]
+
+
+class Evaluation:
+    """Takes episodes in batches and ends with rows. Use once: `feed` any number of times, then `finish`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        policy: CompiledPolicy | None,
+        *,
+        settings: Settings,
+        thresholds: Thresholds,
+        measure: Measure,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            plan: What to check.
+            policy: What every episode is decided against; None for no policy.
+            settings: The suite's settings.
+            thresholds: The suite's thresholds.
+            measure: How a check is called: inline, or in a pool where it may block.
+            clock: Seconds, for `duration_ms`; None leaves durations out, so that equal runs give equal bytes.
+        """
+        self._settings = settings
+        self._thresholds = thresholds
+        self._measure = measure
+        self._clock = clock
+        self._policy_rows = PolicyRows(policy) if policy is not None else None
+        self._states = [TestState(test, settings.attempts) for test in plan.tests]
+        self._by_prompt: dict[str, list[TestState]] = {}
+        self._by_episode: dict[str, list[TestState]] = {}
+        self._for_all: list[TestState] = []
+        self._seen: dict[str, None] = {}
+        self._rows = RowSpool()
+        self._tally: Counter[str] = Counter()
+        self._faults: list[AssayError] = []
+        self._service_codes: dict[str, None] = {}
+        self._ended_early = False
+        for state in self._states:
+            self._index(state)
+            self._without_episode(state)
+
+    @property
+    def wants_more(self) -> bool:
+        """False once `bail_on_first_failure` has seen a failure or a plugin broke."""
+        return not self._ended_early
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes were fed so far."""
+        return self._tally["episodes"]
+
+    @property
+    def tool_calls(self) -> int:
+        """How many tool calls they hold."""
+        return self._tally["tool_calls"]
+
+    def feed(self, episodes: Sequence[Episode]) -> Sequence[ResultRow]:
+        """Check a batch of episodes; returns the policy rows that are final with it."""
+        rows: list[ResultRow] = []
+        if self._policy_rows is not None:
+            rows = self._policy_rows.decide(episodes)
+            for row in rows:
+                self._take(row)
+        self._tally["episodes"] += len(episodes)
+        self._tally["tool_calls"] += sum(len(episode.tool_calls) for episode in episodes)
+        if self._states:
+            self._feed_tests(episodes)
+        if self._settings.bail_on_first_failure and self._anything_failed():
+            self._ended_early = True
+        return rows
+
+    def finish(self) -> Evaluated:
+        """Settle every test and return the outcome."""
+        notices: list[Notice] = list(self._policy_rows.notices()) if self._policy_rows else []
+        skipped = 0
+        for state in self._states:
+            row = self._row_of(state)
+            skipped += row.skip_reason == "bail"
+            self._take(row)
+        if self._ended_early and not self._faults:
+            text = f"the run ended at the first failure (bail_on_first_failure); {skipped} test(s) were not run"
+            notices.append(Notice(code="W_CHECK_NOT_EXERCISED", message=text))
+        if allowed := self._tally["allowed_on_error"]:
+            text = f"{allowed} test(s) could not be evaluated and are let through by on_error: allow"
+            notices.append(Notice(code="W_ON_ERROR_ALLOW", message=text))
+        self._rows.seal()
+        return Evaluated(
+            rows=self._rows,
+            counts=self._counts(),
+            failed_policies=self._tally["failed policies"],
+            abstained=self._tally["abstained"],
+            service_codes=tuple(self._service_codes),
+            deferred=self._tally["deferred"],
+            rules=self._policy_rows.summaries() if self._policy_rows else (),
+            faults=tuple(self._faults),
+            notices=tuple(notices),
+        )
+
+    def _index(self, state: TestState) -> None:
+        select = state.test.case.select
+        if not state.test.needs_episode:
+            return
+        if select.match_all:
+            self._for_all.append(state)
+        elif select.episode is not None:
+            self._by_episode.setdefault(select.episode, []).append(state)
+        elif select.prompt is not None:
+            self._by_prompt.setdefault(select.prompt, []).append(state)
+
+    def _feed_tests(self, episodes: Sequence[Episode]) -> None:
+        matched: dict[int, tuple[TestState, list[Episode]]] = {}
+        for episode in episodes:
+            if len(self._seen) < _PROMPTS_KEPT:
+                self._seen[episode.prompt if episode.prompt is not None else episode.id] = None
+            for state in (
+                *self._by_prompt.get(episode.prompt or "", ()),
+                *self._by_episode.get(episode.id, ()),
+                *self._for_all,
+            ):
+                matched.setdefault(id(state), (state, []))[1].append(episode)
+        for state, wanted in matched.values():
+            self._check(state, wanted)
+
+    def _check(self, state: TestState, episodes: Sequence[Episode]) -> None:
+        """Measure the episodes by every check of one test that needs them."""
+        columns = [self._column(state, check, episodes) if check.needs_episode else None for check in state.test.checks]
+        for at, episode in enumerate(episodes):
+            state.fold(episode, [None if column is None else column[at] for column in columns])
+
+    def _without_episode(self, state: TestState) -> None:
+        for at, check in enumerate(state.test.checks):
+            if not check.needs_episode:
+                state.fold_own(at, self._column(state, check, ())[0])
+
+    def _column(
+        self, state: TestState, check: PlannedCheck, episodes: Sequence[Episode]
+    ) -> Sequence[MetricResult | AssayError]:
+        """Return one result, or the same error, for each episode."""
+        wanted = max(len(episodes), 1)
+        started = self._clock() if self._clock else 0.0
+        try:
+            with guard.stage(check.record, check.stage):
+                answer = self._measure(check, episodes)
+            return checked_results(check, answer, episodes, test_id=state.test.case.id)
+        except ServiceError as error:
+            return [error] * wanted
+        except AssayError as error:
+            if error not in self._faults:
+                self._faults.append(error)
+            self._ended_early = self._ended_early or isinstance(error, PluginFault)
+            return [error] * wanted
+        finally:
+            if self._clock:
+                state.duration_s += self._clock() - started
+
+    def _row_of(self, state: TestState) -> ResultRow:
+        case = state.test.case
+        if state.test.needs_episode and not state.count:
+            if self._ended_early:
+                row = ResultRow(
+                    test_id=case.id,
+                    status="skipped",
+                    score=None,
+                    message="not run",
+                    skip_reason="bail",
+                    prompt=case.select.prompt,
+                )
+                return row
+            error = self._missed(state.test)
+            self._faults.append(error)
+            return failed_row(case, error)
+        row = finished(state, self._settings, with_time=self._clock is not None)
+        floor = self._thresholds.min_score
+        if floor is not None and row.status == "pass" and row.score is not None and row.score < floor:
+            return attrs.evolve(
+                row, status="fail", message=f"score {row.score:.4g} is below thresholds.min_score {floor:.4g}"
+            )
+        return row
+
+    def _missed(self, test: PlannedTest) -> InputError:
+        select = test.case.select
+        wanted = select.prompt if select.prompt is not None else select.episode or "match: all"
+        kind = "prompt" if select.prompt is not None else "episode id"
+        guess = nearest(wanted, self._seen)
+        hint = f"; the nearest recorded one is {guess!r}" if guess else ""
+        return InputError(
+            code="E_TRACE_MISS",
+            message=f"test {test.case.id!r} matches no episode: no recorded {kind} is {wanted!r}{hint}",
+            place=test.case.place,
+        )
+
+    def _take(self, row: ResultRow) -> None:
+        self._rows.append(row)
+        self._tally[row.status] += 1
+        self._tally["findings"] += len(row.findings)
+        self._tally["failed policies"] += row.status == "fail" and row.kind == "policy"
+        self._tally["abstained"] += row.status == "unstable" and row.error_code == "E_JUDGE_UNCERTAIN"
+        self._tally["deferred"] += row.status == "skipped" and "deferred" in row.details
+        if row.status == "error" and row.error_code:
+            self._service_codes[row.error_code] = None
+        if row.status not in ("skipped", "error", "allowed_on_error"):
+            self._tally["exercised"] += 1
+
+    def _anything_failed(self) -> bool:
+        return bool(self._tally["fail"]) or any(state.has_failed for state in self._states)
+
+    def _counts(self) -> Counts:
+        tally = self._tally
+        return Counts(
+            passed=tally["pass"],
+            failed=tally["fail"],
+            warned=tally["warn"],
+            skipped=tally["skipped"],
+            errored=tally["error"],
+            unstable=tally["unstable"],
+            flaky=tally["flaky"],
+            allowed_on_error=tally["allowed_on_error"],
+            total=len(self._rows),
+            episodes=tally["episodes"],
+            tool_calls=tally["tool_calls"],
+            checks_exercised=tally["exercised"],
+            findings=tally["findings"],
+        )
