@@ -8,12 +8,15 @@ import traceback
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from assay_core import __version__
 from assay_core.commandline.output import color_wanted, json_text, paint, write_err, write_out
 from assay_core.commandline.visible import sanitise
 from assay_core.errors import AssayError, Place, PluginFault, UsageError
-from assay_core.model.json_value import JsonObject, JsonValue
+
+if TYPE_CHECKING:  # the model costs more than the help of a command may
+    from assay_core.model.json_value import JsonObject, JsonValue
 
 __all__ = ["MACHINE_FORMATS", "error_document", "error_json", "main_guard", "render_error"]
 

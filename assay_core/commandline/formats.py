@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
-import attrs
 import click
 
 from assay_core.commandline.errors import MACHINE_FORMATS, error_document, render_error
 from assay_core.commandline.output import json_text, write_bytes_out, write_err
-from assay_core.documents import write_atomic
 from assay_core.errors import AssayError
 
 __all__ = ["Report", "report_options"]
@@ -21,8 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@attrs.frozen(kw_only=True)
-class Report:
+class Report(NamedTuple):  # attrs costs more than the help of a command may
     """Where a command's report goes, and in which format."""
 
     format: str = "text"
@@ -43,6 +40,8 @@ class Report:
         if self.output is None or self.output == "-":
             write_bytes_out(data)
         else:
+            from assay_core.documents import write_atomic
+
             write_atomic(Path(self.output), data)
 
     def write_json(self, value: object) -> None:

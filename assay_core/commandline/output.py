@@ -9,11 +9,13 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import IO, Literal, TextIO, TypeAlias
+from typing import IO, TYPE_CHECKING, Literal, TextIO, TypeAlias
 
 from assay_core.commandline.visible import sanitise
 from assay_core.errors import ServiceError
-from assay_core.model.suite import Notice
+
+if TYPE_CHECKING:  # the model costs more than the help of a command may
+    from assay_core.model.suite import Notice
 
 __all__ = [
     "ColorChoice",
