@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, overload
@@ -44,6 +45,7 @@ class RowSpool(Sequence[ResultRow]):
             return
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="assay-rows-")  # noqa: SIM115 - lives as long as the report
+            weakref.finalize(self, self._file.close)
             for each in self._rows:
                 self._write(each)
             self._rows = []

@@ -8,8 +8,8 @@ import attrs
 
 from assay_core.errors import Place
 from assay_core.model import (
-    EpisodeSelector,
     Episode,
+    EpisodeSelector,
     Expectation,
     Finding,
     MetricResult,
@@ -51,7 +51,7 @@ def contains(word: str) -> Check:
 
 def make_test(
     *checks: Check,
-    id: str = "t",
+    test_id: str = "t",
     prompt: str | None = "p",
     episode: str | None = None,
     own: bool = False,
@@ -62,7 +62,7 @@ def make_test(
         select = EpisodeSelector(match_all=True)
     place = Place("eval.yaml", 3, 5)
     expectation = Expectation(type="acme.check", options=None, raw={}, place=place)
-    case = TestCase(id=id, select=select, expectations=(expectation,) * len(checks), place=place, **fields)  # type: ignore[arg-type]
+    case = TestCase(id=test_id, select=select, expectations=(expectation,) * len(checks), place=place, **fields)  # type: ignore[arg-type]
     planned = tuple(
         PlannedCheck(expectation=expectation, prepared=check, record=RECORD, needs_episode=not own, blocking=False)
         for check in checks
@@ -70,8 +70,8 @@ def make_test(
     return PlannedTest(case=case, checks=planned)
 
 
-def make_episode(id: str = "e1", prompt: str | None = "p", response: str = "yes", *calls: ToolCall) -> Episode:
-    return Episode(id=id, prompt=prompt, response=response, events=calls, source=SourcePlace("t.jsonl", 7))
+def make_episode(episode_id: str = "e1", prompt: str | None = "p", response: str = "yes", *calls: ToolCall) -> Episode:
+    return Episode(id=episode_id, prompt=prompt, response=response, events=calls, source=SourcePlace("t.jsonl", 7))
 
 
 def evaluate(

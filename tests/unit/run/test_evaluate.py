@@ -186,7 +186,10 @@ def test_a_service_that_fails_is_exit_3() -> None:
 
 
 def test_a_service_that_fails_is_reported_when_it_is_allowed() -> None:
-    tests = [build.make_test(build.Check(refuse), on_error="allow"), build.make_test(build.always(build.HELD), id="u")]
+    tests = [
+        build.make_test(build.Check(refuse), on_error="allow"),
+        build.make_test(build.always(build.HELD), test_id="u"),
+    ]
 
     outcome = build.evaluate(tests, [build.make_episode()])
 
@@ -203,7 +206,7 @@ def test_a_run_of_nothing_but_allowed_errors_checks_nothing_and_says_so() -> Non
 
 
 def test_bailing_out_says_which_tests_were_not_run() -> None:
-    tests = [build.make_test(build.contains("no")), build.make_test(build.contains("x"), id="u", prompt="later")]
+    tests = [build.make_test(build.contains("no")), build.make_test(build.contains("x"), test_id="u", prompt="later")]
     batches = ([build.make_episode("a")], [build.make_episode("b", prompt="later")])
 
     outcome = build.evaluate(tests, *batches, settings=Settings(bail_on_first_failure=True))
