@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
-
 import click
 
 from assay_core import API_VERSION, __version__
@@ -19,6 +16,9 @@ def command(form: str) -> None:
     if form == "text":
         click.echo(f"assay {__version__}")
         return
+    import json
+    import platform
+
     facts = {
         "api_version": API_VERSION,
         "platform": f"{platform.system().lower()} {platform.machine()}",

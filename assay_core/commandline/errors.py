@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -89,7 +87,7 @@ def main_guard(argv: Sequence[str] | None = None) -> Iterator[None]:
 
 def _report(error: AssayError, words: Sequence[str]) -> int:
     if os.environ.get("ASSAY_DEBUG") == "1":
-        write_err("".join(traceback.format_exception(error)))
+        write_err(_traceback(error))
     choice = _option(words, "--color")
     color = color_wanted("always" if choice == "always" else "never" if choice == "never" else "auto", sys.stderr)
     write_err(render_error(error, color=color))
@@ -110,7 +108,7 @@ def _other(error: Exception, words: Sequence[str]) -> int:
     if isinstance(error, click.ClickException):
         return _report(_usage(error), words)
     if os.environ.get("ASSAY_DEBUG") == "1":
-        write_err("".join(traceback.format_exception(error)))
+        write_err(_traceback(error))
     return _report(AssayError(code="E_INTERNAL", message=f"{type(error).__name__}: {error}"), words)
 
 
@@ -122,6 +120,12 @@ def _usage(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     remedy = f"see `{context.command_path} --help`" if context else ""
     return UsageError(code="E_INVALID_ARGS", message=message, remedy=remedy)
+
+
+def _traceback(error: Exception) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
 
 
 def _option(words: Sequence[str], name: str) -> str:
@@ -169,6 +173,8 @@ def _width(text: str) -> int:
     """Return how many columns a text takes on a terminal."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import click
@@ -40,6 +39,8 @@ class Report(NamedTuple):  # attrs costs more than the help of a command may
         if self.output is None or self.output == "-":
             write_bytes_out(data)
         else:
+            from pathlib import Path
+
             from assay_core.documents import write_atomic
 
             write_atomic(Path(self.output), data)

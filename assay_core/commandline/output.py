@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import sys
@@ -40,6 +39,8 @@ def json_text(value: object) -> str:
     Characters that `sanitise` would show are written as JSON escapes; half surrogates, which strict readers
     refuse, become `?`.
     """
+    import json
+
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
     text = text.encode("utf-8", "replace").decode("utf-8")
     return _NOT_ASCII.sub(lambda found: _json_escape(found.group()), text) + "\n"
@@ -107,6 +108,8 @@ def echo_notice(notice: Notice, *, color: bool = False) -> None:
 
 
 def _json_escape(character: str) -> str:
+    import json
+
     return character if sanitise(character) == character else json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
 
 
