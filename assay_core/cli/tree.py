@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -165,8 +166,17 @@ def root_group(catalogue: Callable[[], Catalogue]) -> click.Group:
     root.params = [
         click.Option(["-V", "--version"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
     ]
-    root.context_settings = {"help_option_names": ["-h", "--help"]}
+    root.context_settings = {"help_option_names": ["-h", "--help"], "terminal_width": _terminal_width()}
     return root
+
+
+def _terminal_width() -> int:
+    """Return the columns that help may use. click would import shutil, and with it every compression, to know."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+    except (OSError, ValueError):
+        columns = 80
+    return max(min(columns, 80) - 2, 50)
 
 
 def _overview_or_nothing() -> None:
