@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from assay_core.errors import ServiceError
 
-__all__ = ["backup", "open_atomic", "unified_diff", "write_atomic"]
+__all__ = ["backup", "create_file", "open_atomic", "unified_diff", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
@@ -44,6 +44,35 @@ def open_atomic(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     except OSError as reason:
         why = (reason.strerror or type(reason).__name__).lower()
         raise ServiceError(code="E_IO", message=f"cannot write {str(path)!r}: {why}") from reason
+
+
+def create_file(path: Path, data: bytes) -> bool:
+    """Create a file, and its folders, whole or not at all; return False where anything of that name exists.
+
+    Raises:
+        ServiceError: E_IO; nothing was created but folders.
+    """
+    try:
+        if os.path.lexists(path):
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fchmod(descriptor, _mode_of(path))
+                os.fsync(descriptor)
+            _claim(path, Path(name))
+        except FileExistsError:
+            return False
+        finally:
+            Path(name).unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return True
+    except OSError as reason:
+        why = (reason.strerror or type(reason).__name__).lower()
+        raise ServiceError(code="E_IO", message=f"cannot create {str(path)!r}: {why}") from reason
 
 
 def backup(path: Path) -> Path:
@@ -82,6 +111,17 @@ def unified_diff(before: str, after: str, name: str) -> str:
     ):
         lines.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
     return "".join(lines)
+
+
+def _claim(path: Path, written: Path) -> None:
+    """Give a finished file its name. A link fails where the name was taken meanwhile; a rename would replace it."""
+    try:
+        path.hardlink_to(written)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: the name is taken first, then the content replaces an empty file
+        path.touch(exist_ok=False)
+        written.replace(path)
 
 
 def _refuse_special(target: Path) -> None:

@@ -53,8 +53,8 @@ class Recorder:
 
     def event(self, record_type: str, **fields: object) -> None:
         """Add one event of this episode, now."""
-        head = {"type": record_type, "episode_id": self._episode_id}
-        step = {key: fields.pop(key) for key in ("step_id", "idx") if key in fields}
+        head: Event = {"type": record_type, "episode_id": self._episode_id}
+        step: Event = {key: fields.pop(key) for key in ("step_id", "idx") if key in fields}
         self.events.append({**head, **step, "timestamp": time.time_ns() // 1_000_000, **fields})
 
     async def call(self, tool: str, **args: object) -> str:
@@ -65,8 +65,8 @@ class Recorder:
             content_sha256=None, truncations=[], meta=None,
         )  # fmt: skip
         answer = await self._session.call_tool(tool, args)
-        text = "\n".join(getattr(part, "text", "") for part in answer.content)  # type: ignore[union-attr]  # a result
-        failed = bool(answer.is_error)  # type: ignore[union-attr]  # no input is ever asked for
+        text = "\n".join(getattr(part, "text", "") for part in answer.content)
+        failed = bool(answer.is_error)
         result = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
         self.event(
             "tool_call", step_id=step_id, tool_name=tool, call_index=0, args=args, args_sha256=None,

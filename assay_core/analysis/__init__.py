@@ -1,0 +1,1 @@
+"""What commands, the SDK and plugins ask of traces and policies."""

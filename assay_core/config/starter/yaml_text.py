@@ -1,0 +1,61 @@
+"""YAML for people, written by hand: values from a trace or a file name appear quoted, never as syntax."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from assay_core.model import JsonValue
+
+__all__ = ["block", "comment", "scalar"]
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_OTHER_TYPES = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))  # 1.1 readers too
+
+
+def scalar(text: str) -> str:
+    """Return text as one YAML scalar: plain where nobody could misread it, else in double quotes."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _OTHER_TYPES:
+        return text
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def comment(text: str) -> str:
+    """Return text on one line, everything invisible escaped, fit to follow `# `."""
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def block(value: Mapping[str, JsonValue], indent: int = 0) -> Iterator[str]:
+    """Yield the lines of a mapping in block style; lists and inner scalars in flow style."""
+    for key, inner in value.items():
+        head = " " * indent + scalar(key) + ":"
+        if isinstance(inner, Mapping) and inner:
+            yield head
+            yield from block(inner, indent + 2)
+        else:
+            yield f"{head} {_flow(inner)}"
+
+
+def _flow(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return scalar(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_flow(inner) for inner in value) + "]"
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    code = ord(character)
+    if character.isprintable():
+        return character
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
