@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from assay_core.documents.document import Document, ErrorKind
 from assay_core.errors import AssayError, InputError
+from assay_core.model.json_value import JsonValue
 
-__all__ = ["structure_document"]
+__all__ = ["structure_document", "structure_value"]
 
 T = TypeVar("T")
 
@@ -27,10 +28,29 @@ def structure_document(
     Raises:
         AssayError: of class `error`: the first mistake in the order of the file, the rest in `others`.
     """
+    value = document.at(path)
+    return structure_value(document, value, kind, path=path, code=code, unknown_code=unknown_code, error=error)
+
+
+def structure_value(
+    document: Document,
+    value: JsonValue,
+    kind: type[T],
+    *,
+    path: Sequence[str | int] = (),
+    code: str = "E_CFG_PARSE",
+    unknown_code: str = "E_CFG_UNKNOWN_KEY",
+    error: ErrorKind = InputError,
+) -> T:
+    """Do the same for a value that was changed after it was read; `path` says where it stood.
+
+    Raises:
+        AssayError: as `structure_document`.
+    """
     from assay_core.convert import StructureError, structure
 
     try:
-        return structure(document.at(path), kind)
+        return structure(value, kind)
     except StructureError as reason:
         found = [_as_error(document, problem, tuple(path), code, unknown_code, error) for problem in reason.problems]
         found.sort(key=lambda each: (each.place.line, each.place.column) if each.place else (0, 0))

@@ -1,0 +1,197 @@
+# ruff: noqa: RUF009 - `_key` is `attrs.field` with its metadata, no value that instances would share
+"""eval.yaml as people write it: the classes that its keys are checked against and its JSON Schema is made from.
+
+Each field may carry `metadata["doc"]`, one sentence for editors and for the reference page, and
+`metadata["schema"]`, JSON Schema that replaces or narrows what the type says.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from assay_core.model.json_value import JsonObject, JsonValue
+from assay_core.model.suite import Attempts, OnError
+
+__all__ = [
+    "WrittenInput",
+    "WrittenLimits",
+    "WrittenPlugins",
+    "WrittenSettings",
+    "WrittenSuite",
+    "WrittenTest",
+    "WrittenThresholds",
+]
+
+_UNUSED = "Read, and not used by this release."
+
+
+def _key(doc: str, default: Any = None, **metadata: Any) -> Any:
+    return attrs.field(default=default, metadata={"doc": doc, **metadata})
+
+
+@attrs.frozen(kw_only=True)
+class WrittenLimits:
+    """How much of a trace is read before it is refused."""
+
+    line_bytes: int = _key("Longest line of a trace, in bytes.", 16 * 1024 * 1024, schema={"minimum": 1})
+    depth: int = _key("Deepest nesting of one record.", 128, schema={"minimum": 1, "maximum": 1000})
+
+
+@attrs.frozen(kw_only=True)
+class WrittenReliability:
+    """How a judge's answers are counted."""
+
+    borderline_min: float | None = _key(_UNUSED)
+    borderline_max: float | None = _key(_UNUSED)
+    rerun_strategy: str | None = _key(_UNUSED)
+    max_extra_calls_per_test: int | None = _key(_UNUSED)
+    max_extra_calls_per_run: int | None = _key(_UNUSED)
+    tie_break: str | None = _key(_UNUSED)
+    blind_labeling: bool | None = _key(_UNUSED)
+    order_randomized: bool | None = _key(_UNUSED)
+    hijack_defense: bool | None = _key(_UNUSED)
+
+
+@attrs.frozen(kw_only=True)
+class WrittenJudge:
+    """The judge of faithfulness and relevance."""
+
+    reliability: WrittenReliability | None = _key(_UNUSED)
+    rubric_version: str | None = _key(_UNUSED)
+    samples: int | None = _key(_UNUSED)
+
+
+@attrs.frozen(kw_only=True)
+class WrittenThresholding:
+    """How far a score may fall below the baseline."""
+
+    mode: str | None = _key(_UNUSED)
+    max_drop: float | None = _key(_UNUSED)
+    min_floor: float | None = _key(_UNUSED)
+
+
+@attrs.frozen(kw_only=True)
+class WrittenSettings:
+    """How the suite is run."""
+
+    parallel: int | None = _key("How many checks run at a time.", schema={"minimum": 1, "default": 4})
+    timeout_seconds: float | None = _key(
+        "How long one check of a blocking metric may take.", schema={"exclusiveMinimum": 0, "default": 30}
+    )
+    seed: int | None = _key(
+        "Seed of everything random; by default 63 bits of SHA-256 of the suite's name.",
+        schema={"minimum": 0, "maximum": 2**64 - 1},
+    )
+    attempts: Attempts | None = _key(
+        "Which of several episodes with the same prompt count: all, the last; or that there are several is an error.",
+        schema={"default": "all"},
+    )
+    on_error: OnError | None = _key(
+        "Whether a fault of the infrastructure (exit 3) fails the run or is only reported.",
+        schema={"default": "block"},
+    )
+    bail_on_first_failure: bool | None = _key("Stop at the first failed test.", schema={"default": False})
+    limits: WrittenLimits | None = _key("How much of a trace is read before it is refused.")
+    cache: bool | None = _key(_UNUSED)
+    judge: WrittenJudge | None = _key(_UNUSED)
+    thresholding: WrittenThresholding | None = _key(_UNUSED)
+
+
+@attrs.frozen(kw_only=True)
+class WrittenThresholds:
+    """Bounds over all rows of a run."""
+
+    min_score: float | None = _key("Every scored row has to reach this score.", schema={"minimum": 0, "maximum": 1})
+    block_on_warn: bool | None = _key("Fail the run when a row ends as warn.", schema={"default": False})
+
+
+@attrs.frozen(kw_only=True)
+class WrittenPlugins:
+    """Which plugins this suite needs and lets in. It may narrow what pyproject.toml allows, never widen it."""
+
+    require: tuple[str, ...] | None = _key("Names or distributions that have to be installed.")
+    allow: tuple[str, ...] | None = _key("When given, nothing else is loaded.")
+    deny: tuple[str, ...] | None = _key("Names or distributions that are never loaded.")
+
+
+@attrs.frozen(kw_only=True)
+class WrittenInput:
+    """Which episodes a test is about: exactly one of prompt, episode and match."""
+
+    prompt: str | None = _key("The episodes with exactly this prompt.")
+    episode: str | None = _key("The episode with this id.")
+    match: Literal["all"] | None = _key("Every episode of the trace.")
+    context: JsonValue = _key(
+        "What the agent was given besides the prompt.",
+        schema={"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+    )
+
+
+@attrs.frozen(kw_only=True)
+class WrittenTest:
+    """One test: which episodes, and what is expected of them."""
+
+    id: str = attrs.field(
+        metadata={"doc": "Unique in the suite.", "schema": {"minLength": 1, "not": {"pattern": "^policy:"}}}
+    )
+    input: JsonValue = attrs.field(
+        metadata={
+            "doc": "A prompt, or which episodes the test is about.",
+            "schema": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/input"}]},
+        }
+    )
+    expected: JsonValue = _key(
+        "One expectation, or several. May be absent where assertions are present.",
+        schema={
+            "anyOf": [
+                {"$ref": "#/$defs/expectation"},
+                {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/expectation"}},
+            ]
+        },
+    )
+    assertions: tuple[JsonObject, ...] | None = _key(
+        "What must hold of the recorded episode, or of calls that the assertion carries itself.",
+        schema={"minItems": 1, "items": {"$ref": "#/$defs/assertion"}},
+    )
+    on_error: OnError | None = _key("Overrides settings.on_error for this test.")
+    tags: tuple[str, ...] | None = _key("Words to group tests by.")
+    metadata: JsonValue = _key("Anything; kept as it is.", schema={})
+
+
+@attrs.frozen(kw_only=True)
+class WrittenSuite:
+    """A suite: which traces pass."""
+
+    config_version: int | None = attrs.field(
+        default=None,
+        metadata={
+            "names": ("configVersion", "version"),
+            "only_names": True,
+            "doc": "The version of this format: 1. Files without it are read as version 0.",
+            "schema": {"enum": [0, 1]},
+        },
+    )
+    suite: str | None = _key(
+        "The suite's name, in reports and for the default seed. Optional where there are no tests.",
+        schema={"minLength": 1},
+    )
+    model: str | None = _key("A label for what was recorded.", schema={"default": "trace"})
+    policy: str | None = _key(
+        "The policy that every episode is decided against, relative to this file. "
+        "Absent: a policy.yaml beside this file. null: none."
+    )
+    settings: JsonValue = _key("How the suite is run.", kind=WrittenSettings)
+    thresholds: JsonValue = _key("Bounds over all rows of a run.", kind=WrittenThresholds)
+    plugins: JsonValue = _key("Which plugins this suite needs and lets in.", kind=WrittenPlugins)
+    reporters: JsonValue = _key(
+        "Options of reporters, by name.",
+        schema={"type": "object", "additionalProperties": {"type": ["object", "null"]}},
+    )
+    tests: JsonValue = _key(
+        "The tests. May be absent where there is a policy.",
+        kind=tuple[WrittenTest, ...],
+    )
+    otel: JsonValue = _key("Read, and never used.", schema={})
+    definitions: JsonValue = _key("Free: a place for anchors.", schema={})
