@@ -342,6 +342,15 @@ def test_invocation_tells_findings_from_a_broken_run() -> None:
     ]
 
 
+def test_run_that_failed_without_an_error_among_its_results_says_why() -> None:
+    run = make_run([make_row("t", "warn")], exit_code=1, reason_code="E_STRICT", message="1 row with warnings")
+
+    invocation = parse(run)["invocations"][0]
+
+    assert invocation["executionSuccessful"] is True
+    assert [told["descriptor"]["id"] for told in invocation["toolExecutionNotifications"]] == ["E_STRICT"]
+
+
 def test_notices_are_configuration_notifications_and_bounded() -> None:
     notices = tuple(Notice(code="W_CFG_UNUSED", message=f"key {number}") for number in range(1_500))
 

@@ -108,7 +108,7 @@ def _body(row: ResultRow) -> str:
     for finding in row.findings:
         if length > BODY_LENGTH:
             more = len(row.findings) - len(blocks)
-            blocks.append(f"… and {more:,} more findings of this test; run.json has them all")
+            blocks.append(f"… and {more:,} more findings of this test, not shown here")
             break
         blocks.append(_block(finding, of_run=finding.code == row.error_code))
         length += len(blocks[-1])

@@ -66,7 +66,7 @@ def _run(
         tool=sarif_om.Tool(driver=driver, extensions=[_extension(plugin) for plugin in run.provenance.plugins] or None),
         automation_details=sarif_om.RunAutomationDetails(id=f"assay/{excerpt(run.suite, NAME_LENGTH)}/"),
         column_kind="unicodeCodePoints",
-        invocations=[_invocation(run, locator)],
+        invocations=[_invocation(run, selection.entries, locator)],
         original_uri_base_ids={ROOT: _plain(root)},
         properties=omitted,
     )
@@ -78,15 +78,19 @@ def _extension(plugin: str) -> sarif_om.ToolComponent:
     return sarif_om.ToolComponent(name=name or version, version=version if name else None)
 
 
-def _invocation(run: RunReport, locator: Locator) -> sarif_om.Invocation:
-    """Return how the run ended. Findings are no failure of the tool: exit code 1 is a successful execution."""
+def _invocation(run: RunReport, entries: Sequence[Entry], locator: Locator) -> sarif_om.Invocation:
+    """Return how the run ended. Findings are no failure of the tool: exit code 1 is a successful execution.
+
+    A run that failed although no result is an error (--strict, a missing trace) says why in a notification.
+    """
     broken = run.exit_code not in (0, 1)
+    unexplained = run.exit_code == 1 and not any(entry.level == "error" for entry in entries)
     failure = _notification(run.reason_code or "E_TEST_FAILED", "error", run.message, None, locator)
     return sarif_om.Invocation(
         execution_successful=not broken,
         exit_code=run.exit_code,
         exit_code_description=excerpt(run.message, MESSAGE_LENGTH) or None,
-        tool_execution_notifications=[failure] if broken else None,
+        tool_execution_notifications=[failure] if broken or unexplained else None,
         tool_configuration_notifications=list(_notices(run.notices, locator)) or None,
     )
 
@@ -98,7 +102,7 @@ def _notices(notices: Sequence[Notice], locator: Locator) -> Iterator[sarif_om.N
         source = SourcePlace(place.file, place.line or None) if place else None
         yield _notification(notice.code, "warning", notice.message, source, locator)
     if len(notices) > NOTICES:
-        more = f"{len(notices) - NOTICES} more notices are left out here; run.json has them all"
+        more = f"{len(notices) - NOTICES} more notices are not shown here"
         yield _notification("W_REPORT_TRUNCATED", "warning", more, None, locator)
 
 
