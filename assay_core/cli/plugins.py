@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from assay_core.model.json_value import JsonObject
     from assay_core.plugins.catalogue import Catalogue
+    from assay_core.plugins.drivers import Drivers
     from assay_core.plugins.record import PluginRecord
 
 __all__ = ["command"]
@@ -49,7 +50,10 @@ def list_plugins(report: Report) -> None:
 @report_options("text", "json")
 def check_plugins(report: Report) -> int:
     """Import every plugin and check that it keeps its contract; exit 2 if one does not."""
-    verdicts = [(each, *_checked(each)) for each in _catalogue().all]
+    from assay_core.plugins.drivers import Drivers
+
+    drivers = Drivers(_catalogue())
+    verdicts = [(each, *_checked(drivers, each)) for each in drivers.catalogue.all]
     bad = sum(state not in ("ready", "denied") for _, state, _ in verdicts)
     if report.format == "json":
         plugins = [{**_as_json(each), "state": state, "reason": why} for each, state, why in verdicts]
@@ -83,10 +87,9 @@ def _catalogue() -> Catalogue:
     return project_catalogue()
 
 
-def _checked(record: PluginRecord) -> tuple[str, str]:
-    """Return the state of a plugin after its code was imported, and why."""
-    from assay_core.errors import AssayError
-    from assay_core.plugins.drivers import load_class
+def _checked(drivers: Drivers, record: PluginRecord) -> tuple[str, str]:
+    """Return the state of a plugin after it was imported and made with its default options, and why."""
+    from assay_core.errors import InputError, PluginFault
     from assay_core.plugins.guard import import_target
     from assay_core.plugins.record import DRIVER_GROUPS
 
@@ -94,11 +97,13 @@ def _checked(record: PluginRecord) -> tuple[str, str]:
         return record.state, record.reason
     try:
         if record.group in DRIVER_GROUPS:
-            load_class(record)
+            drivers.load(record.group, record.qualified_name)
         else:
             import_target(record)
-    except AssayError as error:
+    except PluginFault as error:
         return "broken", error.message
+    except InputError:  # it has options without a default: nothing is wrong with that
+        return "ready", ""
     return "ready", ""
 
 

@@ -111,7 +111,7 @@ def parse_entry_points(data: bytes) -> list[Entry]:
     """Return the entries of the groups that begin with `assay.`, in file order."""
     entries: list[Entry] = []
     group = ""
-    seen: set[tuple[str, str]] = set()
+    offered: dict[tuple[str, str], int] = {}
     for line in data.decode("utf-8", "replace").splitlines():
         text = line.strip()
         if not text or text[0] in "#;":
@@ -126,10 +126,11 @@ def parse_entry_points(data: bytes) -> list[Entry]:
         target = target.partition("[")[0].strip()
         problem = "" if equals else f"the line {text!r} in entry_points.txt has no `=`"
         problem = problem or _name_problem(name, group) or _target_problem(target, group)
-        if not problem and (group, name) in seen:
-            problem = f"entry_points.txt offers {name!r} twice in {group}"
-        seen.add((group, name))
+        offered[group, name] = offered.get((group, name), 0) + 1
         entries.append(Entry(group, name, target, problem))
+    for entry in entries:
+        if offered[entry.group, entry.name] > 1 and not entry.problem:
+            entry.problem = f"entry_points.txt offers {entry.name!r} twice in {entry.group}"
     return entries
 
 

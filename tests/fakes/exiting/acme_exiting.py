@@ -1,0 +1,17 @@
+"""Ends the process where it should measure: an exit of 0 would look like a pass."""
+
+import sys
+
+
+class Exiting:
+    types = {"acme.exiting": dict}
+    needs_episode = True
+    pure = True
+    blocking = False
+    needs = frozenset()
+
+    def prepare(self, expectation, context):
+        return self
+
+    def measure(self, episodes):
+        sys.exit(0)

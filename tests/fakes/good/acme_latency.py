@@ -1,0 +1,17 @@
+"""A plugin with nothing wrong with it."""
+
+from assay_core.model import MetricResult, Outcome
+
+
+class Latency:
+    types = {"acme.latency": dict}
+    needs_episode = True
+    pure = True
+    blocking = False
+    needs = frozenset()
+
+    def prepare(self, expectation, context):
+        return self
+
+    def measure(self, episodes):
+        return [MetricResult(outcome=Outcome.HELD) for _ in episodes]

@@ -1,0 +1,22 @@
+"""Imports what its one function needs at the top."""
+
+import sqlite3
+import xml.dom.minidom
+
+from assay_core.model import MetricResult, Outcome
+
+USED = (sqlite3, xml.dom.minidom)
+
+
+class Heavy:
+    types = {"acme.heavy": dict}
+    needs_episode = True
+    pure = True
+    blocking = False
+    needs = frozenset()
+
+    def prepare(self, expectation, context):
+        return self
+
+    def measure(self, episodes):
+        return [MetricResult(outcome=Outcome.HELD) for _ in episodes]
