@@ -187,7 +187,7 @@ def _tell(
             }
         )
         return
-    from assay_core.commandline.output import sanitise
+    from assay_core.commandline.visible import sanitise
 
     lines = [*_found(project, learnt)]
     lines.extend(f"{'Created' if made else 'Skipped'} {name}{'' if made else ' (exists)'}" for name, made in outcome)

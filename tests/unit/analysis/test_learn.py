@@ -21,7 +21,7 @@ def episode(*calls: tuple[str, JsonValue], prompt: str | None = "p", name: str =
 
 def fits(schema: object, value: object) -> bool:
     whole = {"$defs": DEFS, **schema}  # type: ignore[dict-item]  # a schema is a mapping
-    return jsonschema.Draft202012Validator(whole).is_valid(value)
+    return bool(jsonschema.Draft202012Validator(whole).is_valid(value))
 
 
 def test_learn_requires_only_arguments_that_every_call_had() -> None:
