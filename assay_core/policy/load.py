@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay_core.documents import Document, read_document
+from assay_core.documents import Document, parse_document, read_document
 from assay_core.errors import AssayError, PolicyError
 from assay_core.model import JsonValue, PluginRules
 from assay_core.policy.findings import find
+from assay_core.policy.form import PolicyForm
+from assay_core.policy.forms import FileKind, recognise
+from assay_core.policy.normalise import form_digest
 from assay_core.policy.reading import Reading, read_form
 from assay_core.policy.resources import variables
-from assay_core.policy.written import raise_all
+from assay_core.policy.written import Problems, raise_all
 
 if TYPE_CHECKING:
     from assay_core.plugins.drivers import Drivers
-    from assay_core.policy.compile import Policy
+    from assay_core.policy.compiled import Policy
 
-__all__ = ["load_policy", "read_policy"]
+__all__ = ["file_kind", "load_policy", "read_policy", "reread"]
 
 _GROUP = "assay.checks"
 _DEPTH_LIMIT = 128
@@ -52,6 +55,7 @@ def load_policy(
     reading = _read(_document(source, base_dir), drivers, environment)
     return compile_form(
         reading.form,
+        digest=form_digest(reading.form),
         drivers=drivers.loaded() if reading.form.plugin_sections else None,
         notices=(*reading.notices, *find(reading.form, reading.kind)),
     )
@@ -66,6 +70,21 @@ def read_policy(
 ) -> Reading:
     """Return the normalised form of a policy, compiled in nothing but its schemas. Raises as `load_policy`."""
     return _read(_document(source, base_dir), _Owners(plugins), environment)
+
+
+def file_kind(document: Document) -> FileKind:
+    """Return which of the accepted forms a document has, without reading the rest of it.
+
+    Raises:
+        PolicyError: if it is no policy; see `assay_core.policy.forms.recognise`.
+    """
+    return recognise(Problems(document), _Owners(None).owns)
+
+
+def reread(text: str, file: str) -> tuple[FileKind, PolicyForm]:
+    """Return what a rewritten policy is and means. Raises as `load_policy`."""
+    reading = _read(parse_document(text, file, code="E_POLICY_PARSE", error=PolicyError), _Owners(None), None)
+    return reading.kind, reading.form
 
 
 def _read(document: Document, owners: _Owners, environment: Mapping[str, str] | None) -> Reading:

@@ -41,6 +41,7 @@ _LISTS = (
     "redact_args",
     "redact_args_classes",
 )
+_EMPTY_IF_ABSENT = ("constraints", "schemas", "tool_pins", "tool_classes")
 _TARGET_KEY = {"files": "path", "network": "address", "processes": "path", "env": "name"}
 _MS_PER_UNIT = (("h", 3_600_000), ("m", 60_000), ("s", 1000))
 
@@ -75,7 +76,7 @@ def normalised(form: PolicyForm) -> JsonObject:
 
 def without_absent(value: JsonObject) -> JsonObject:
     """Return the normalised form without what is absent in it: a policy file that loads as the same form."""
-    kept = {key: item for key, item in value.items() if item not in (None, [], {})}
+    kept = {key: item for key, item in value.items() if item is not None and (item or key not in _EMPTY_IF_ABSENT)}
     tools = cast("JsonObject", value["tools"])
     kept["tools"] = {key: item for key, item in tools.items() if item is not None}
     limits = value.get("limits")
@@ -191,7 +192,7 @@ def _present(**members: JsonValue) -> JsonObject:
 
 def _sequence(rule: SequenceRule) -> JsonObject:
     written: dict[str, JsonValue] = {"type": rule.type}
-    for key in ("tool", "first", "then", "trigger", "forbidden"):
+    for key in ("tool", "first", "trigger", "then", "forbidden"):
         operand: Operand | None = getattr(rule, key)
         if operand is not None:
             written[key] = _operand(operand)

@@ -224,20 +224,12 @@ def _check_schemas(schemas: Schemas, problems: Problems) -> None:
 def _check_schema(schema: Mapping[str, Any], tool: str, schemas: Schemas, problems: Problems) -> None:
     place = schemas.places.get(tool) or problems.place(("schemas", "$defs"), key=True)
     try:
-        compiled = compile_schema(schema, defs=schemas.defs or None, place=place)
+        compile_schema(schema, defs=schemas.defs or None, place=place)
     except AssayError as error:
         fault = error.__context__
         if isinstance(fault, SchemaFault):
             error.place = _place_in_schema(fault.pointer, tool, schemas, problems) or place
         problems.keep(error, place)
-        return
-    if tool and compiled.vacuous:
-        problems.add(
-            f"the schema of {tool!r} can never refuse anything",
-            place,
-            code="E_CFG_VACUOUS",
-            remedy="say what its arguments look like, or delete it and set enforcement.unconstrained_tools",
-        )
 
 
 def _place_in_schema(pointer: str, tool: str, schemas: Schemas, problems: Problems) -> Place | None:
