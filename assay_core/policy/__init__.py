@@ -1,0 +1,41 @@
+"""The one policy engine. Public: what is listed here."""
+
+from assay_core.model import CallDecision, Decision, EpisodeVerdict, Obligation, Rule, RuleOutcome, Violation
+from assay_core.policy.compile import compile_form
+from assay_core.policy.compiled import Policy
+from assay_core.policy.form import Operand, PolicyForm, SequenceRule
+from assay_core.policy.load import load_policy
+from assay_core.policy.parse_sequences import parse_sequence_rules
+from assay_core.policy.patterns import ToolPattern
+from assay_core.policy.regex import LinearRegex, linear_regex
+from assay_core.policy.schemas import CompiledSchema, SchemaViolation, compile_schema
+from assay_core.policy.sequences import CallViolation, RulesVerdict, evaluate_rules
+from assay_core.policy.session import Closing, Session
+
+__all__ = [
+    "CallDecision",
+    "CallViolation",
+    "Closing",
+    "CompiledSchema",
+    "Decision",
+    "EpisodeVerdict",
+    "LinearRegex",
+    "Obligation",
+    "Operand",
+    "Policy",
+    "PolicyForm",
+    "Rule",
+    "RuleOutcome",
+    "RulesVerdict",
+    "SchemaViolation",
+    "SequenceRule",
+    "Session",
+    "ToolPattern",
+    "Violation",
+    "compile_form",
+    "compile_schema",
+    "evaluate_rules",
+    "linear_regex",
+    "load_policy",
+    "parse_sequence_rules",
+]

@@ -1,0 +1,120 @@
+"""From the form of a policy to a policy that decides: everything is compiled here, and nothing later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from assay_core.errors import AssayError
+from assay_core.model import PolicyNotice, Rule
+from assay_core.policy.checks import GuardedCheck, load_checks
+from assay_core.policy.compiled import Policy
+from assay_core.policy.form import PolicyForm
+from assay_core.policy.identity import sequence_identity, shown
+from assay_core.policy.regex import LinearRegex, linear_regex
+from assay_core.policy.rules import form_rules, without_repeats
+from assay_core.policy.schemas import CompiledSchema, compile_schema
+from assay_core.policy.sequences import Sequences
+
+if TYPE_CHECKING:
+    from assay_core.plugins.drivers import Drivers
+
+__all__ = ["compile_form"]
+
+
+def compile_form(
+    form: PolicyForm,
+    *,
+    digest: str,
+    notices: Iterable[PolicyNotice] = (),
+    drivers: Drivers | None = None,
+) -> Policy:
+    """Compile a policy.
+
+    Args:
+        form: The policy, normalised.
+        digest: Of its normalised shape.
+        notices: What its author should know already.
+        drivers: The run's drivers, for the sections that check plugins own; None scans what is installed.
+
+    Raises:
+        AssayError: the first of all that is wrong, with the rest in `others`: schemas and patterns that do not
+            compile (InputError E_SCHEMA_COMPILE, E_REGEX_INVALID), two rules with one identity (PolicyError
+            E_POLICY_PARSE), and what loading a check plugin raises.
+    """
+    errors: list[AssayError] = []
+    schemas = dict(_schemas(form, errors))
+    sequences = _sequences(form, errors)
+    responses = tuple(_responses(form, errors))
+    try:
+        checks = load_checks(form.plugin_sections, drivers, form.file)
+        rules, repeated = without_repeats(_all_rules(form, checks))
+    except AssayError as error:
+        errors.append(error)
+    if errors:
+        first, *others = errors
+        first.others = (*first.others, *others)
+        raise first
+    return Policy(
+        form=form,
+        digest=digest,
+        notices=(*notices, *repeated, *_vacuous(form, schemas)),
+        rules=rules,
+        schemas=schemas,
+        sequences=sequences,
+        checks=checks,
+        responses=responses,
+    )
+
+
+def _all_rules(form: PolicyForm, checks: Iterable[GuardedCheck]) -> Iterator[Rule]:
+    yield from form_rules(form)
+    for check in checks:
+        yield from check.rules
+
+
+def _schemas(form: PolicyForm, errors: list[AssayError]) -> Iterator[tuple[str, CompiledSchema]]:
+    for tool, schema in form.schemas.items():
+        place = form.schema_places.get(tool) or form.origin_places.get("schemas")
+        try:
+            yield tool, compile_schema(schema, defs=form.schema_defs, place=place)
+        except AssayError as error:
+            errors.append(_about(error, f"schema of {shown(tool)}"))
+
+
+def _sequences(form: PolicyForm, errors: list[AssayError]) -> Sequences:
+    distinct = {sequence_identity(rule): rule for rule in reversed(form.sequences)}  # repeats are reported by the rules
+    rules = [(identity, rule) for identity, rule in reversed(distinct.items())]
+    try:
+        return Sequences(rules, form.aliases)
+    except AssayError as error:
+        errors.append(error)
+        return Sequences([], {})
+
+
+def _responses(form: PolicyForm, errors: list[AssayError]) -> Iterator[tuple[str, LinearRegex]]:
+    if form.responses is None:
+        return
+    for pattern in form.responses.deny_patterns:
+        try:
+            yield f"responses.deny_patterns:{pattern}", linear_regex(pattern, place=form.responses.origin.place)
+        except AssayError as error:
+            errors.append(error)
+
+
+def _vacuous(form: PolicyForm, schemas: dict[str, CompiledSchema]) -> Iterator[PolicyNotice]:
+    for tool, schema in schemas.items():
+        if schema.vacuous:
+            text = f"the schema of {shown(tool)} accepts everything"
+            yield PolicyNotice(code="W_POLICY_VACUOUS", message=text, place=form.schema_places.get(tool))
+
+
+def _about(error: AssayError, what: str) -> AssayError:
+    """Let the message of an error begin with what it is about."""
+    return type(error)(
+        code=error.code,
+        message=f"{what}: {error.message}",
+        remedy=error.remedy,
+        place=error.place,
+        others=error.others,
+    )

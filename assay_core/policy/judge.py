@@ -1,0 +1,83 @@
+"""A whole episode against a policy: the loop that decides recorded calls by the million."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from assay_core.model import CallDecision, Episode, EpisodeVerdict, ToolCall
+
+if TYPE_CHECKING:
+    from assay_core.policy.compiled import Policy
+    from assay_core.policy.session import Session
+
+__all__ = ["judge"]
+
+_decode = msgspec.json.Decoder().decode
+
+
+def judge(policy: Policy, episode: Episode) -> EpisodeVerdict:
+    """Decide every call of an episode, and settle what is open at its end.
+
+    Equal to `decide` and `commit` for every call and `finish` at the end; a test holds it to that. Most calls
+    of most episodes break nothing, and these are decided here, without building anything.
+    """
+    session = policy.session()
+    if episode.tool_definitions is not None:
+        session.learn(None, episode.tool_definitions)
+    decisions: list[CallDecision] = []
+    hot_plans, states, exercised = policy.hot_plans, session.states, session.exercised
+    limit = float("inf") if policy.max_total is None else policy.max_total
+    ran = decided = 0
+    for call in episode.events:
+        if type(call) is not ToolCall:
+            continue
+        hot = hot_plans.get(call.tool) or policy.plan(call.tool).hot
+        if hot is not None and decided < limit:
+            check, guards, moves, rule, remark = hot
+            try:
+                args_json = call.args_json
+                fits = check is None or check(_decode(args_json) if args_json is not None else {})
+            except Exception:  # noqa: BLE001 - what cannot be checked does not fit; the slow path says why
+                fits = False
+            for slot, breaks, roles in guards:
+                if breaks(states[slot], roles, ran):
+                    fits = False
+            if fits:
+                if call.outcome != "denied":
+                    for slot, advance, roles in moves:
+                        states[slot] = advance(states[slot], roles, ran, decided)
+                    ran += 1
+                if rule is not None:
+                    exercised[rule] += 1
+                if remark is not None:
+                    session.note(remark)
+                    decisions.append(CallDecision(call_index=decided, decision=remark))
+                decided += 1
+                continue
+        session.ran, session.decided = ran, decided
+        decision = policy.decide(call, session)
+        session.commit(call, decision)
+        if decision.verdict != "allow":
+            decisions.append(CallDecision(call_index=decided, decision=decision))
+        ran, decided = session.ran, session.decided
+    session.ran, session.decided = ran, decided
+    return _verdict(session, episode, decisions)
+
+
+def _verdict(session: Session, episode: Episode, decisions: list[CallDecision]) -> EpisodeVerdict:
+    closing, outcomes = session.finish(complete=episode.complete)
+    return EpisodeVerdict(
+        decided=session.decided,
+        denied=_count(decisions, "deny"),
+        warned=_count(decisions, "warn"),
+        decisions=tuple(decisions),
+        closing=closing,
+        outcomes=outcomes,
+        complete=episode.complete,
+    )
+
+
+def _count(decisions: list[CallDecision], verdict: str) -> int:
+    return sum(each.decision.verdict == verdict for each in decisions)
