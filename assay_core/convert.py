@@ -10,9 +10,13 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
-from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.errors import (
+    AttributeValidationNote,
+    ForbiddenExtraKeysError,
+    IterableValidationNote,
+    StructureHandlerNotFoundError,
+)
 from cattrs.gen import make_dict_structure_fn
-from cattrs.errors import AttributeValidationNote, IterableValidationNote
 
 from assay_core.model.json_value import JsonValue
 
@@ -72,7 +76,7 @@ def structure(value: JsonValue, kind: type[T]) -> T:
     try:
         return _strict().structure(value, kind)
     except Exception as error:
-        raise StructureError(tuple(_problems(error, (), kind))) from error
+        raise StructureError(tuple(_problems(error, ()))) from error
 
 
 def unstructure(value: object) -> JsonValue:
@@ -98,28 +102,32 @@ def _strict() -> Converter:
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook_func(_is_json_value, lambda value, _: value)
     converter.register_structure_hook_func(_is_json_object, lambda value, _: _mapping(value))
-    converter.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _literal)
+    converter.register_structure_hook_func(_is_literal, _literal)
     converter.register_structure_hook_func(_is_tuple_of, lambda value, kind: _sequence(converter, value, kind))
     converter.register_structure_hook_factory(attrs.has, lambda kind: _class_hook(kind, converter))
     return converter
 
 
-def _is_json_value(kind: object) -> bool:
+def _is_json_value(kind: Any) -> bool:  # Any: a type form
     """Recognise `JsonValue`, however far its forward references have been resolved."""
     arguments = set(getattr(kind, "__args__", ()))
-    return kind is object or (get_origin(kind) is Union and {bool, int, float, str} <= arguments)
+    return kind is object or bool(get_origin(kind) is Union and {bool, int, float, str} <= arguments)
 
 
-def _is_json_object(kind: object) -> bool:
-    arguments = getattr(kind, "__args__", ())
-    return get_origin(kind) is abc.Mapping and len(arguments) == 2 and _is_json_value(arguments[1])
+def _is_json_object(kind: Any) -> bool:  # Any: a type form
+    arguments: tuple[object, ...] = getattr(kind, "__args__", ())
+    return get_origin(kind) is abc.Mapping and len(arguments) == 2 and _is_json_value(arguments[-1])
+
+
+def _is_literal(kind: Any) -> bool:  # Any: a type form
+    return get_origin(kind) is Literal
 
 
 def _is_tuple_of(kind: object) -> bool:
     return getattr(kind, "__origin__", None) is tuple
 
 
-def _scalar(scalar: type[object], words: str) -> Any:  # a cattrs hook
+def _scalar(scalar: type[Any], words: str) -> Any:  # a cattrs hook
     def check(value: object, _: object) -> object:
         if type(value) is not scalar and not (isinstance(value, scalar) and not isinstance(value, bool)):
             raise _Wrong(f"expected {words}, found {_shown(value)}")
@@ -152,7 +160,7 @@ def _sequence(converter: Converter, value: object, kind: Any) -> tuple[object, .
     for index, each in enumerate(value):
         try:
             items.append(converter.structure(each, item))
-        except Exception as error:  # collected, so that every wrong item is reported at once
+        except Exception as error:  # noqa: BLE001 - collected, so that every wrong item is reported at once
             error.__notes__ = [*getattr(error, "__notes__", []), IterableValidationNote("", index, item)]
             errors.append(error)
     if errors:
@@ -218,15 +226,20 @@ def _shown(value: object) -> str:
             return f"{words} {value!r}" if len(repr(value)) <= 60 else words.replace("the", "a", 1)
     if value is None:
         return "nothing (null)"
-    return "a mapping" if isinstance(value, Mapping) else "a list" if isinstance(value, (list, tuple)) else repr(type(value))
+    return (
+        "a mapping"
+        if isinstance(value, Mapping)
+        else "a list"
+        if isinstance(value, (list, tuple))
+        else repr(type(value))
+    )
 
 
-def _problems(error: BaseException, path: Path, kind: object) -> Iterable[Problem]:
-    """Walk a tree of cattrs errors. `kind` is the class at `path`, where it is known."""
+def _problems(error: BaseException, path: Path) -> Iterable[Problem]:
+    """Walk a tree of cattrs errors."""
     if isinstance(error, (ClassValidationError, IterableValidationError)):
         for each in error.exceptions:
-            step, inner_kind = _step(each)
-            yield from _problems(each, (*path, *step), inner_kind or error.cl)
+            yield from _problems(each, (*path, *_step(each)))
         return
     if isinstance(error, ForbiddenExtraKeysError):
         known = key_names(error.cl)
@@ -242,11 +255,11 @@ def _problems(error: BaseException, path: Path, kind: object) -> Iterable[Proble
     yield Problem(path=path, message=str(error) or type(error).__name__)
 
 
-def _step(error: BaseException) -> tuple[Path, object]:
+def _step(error: BaseException) -> Path:
     """Return the key or index that a cattrs note says the error stands under."""
     for note in reversed(getattr(error, "__notes__", [])):
         if isinstance(note, AttributeValidationNote):
-            return (note.name,), note.type
+            return (note.name,)
         if isinstance(note, IterableValidationNote):
-            return (note.index,), note.type
-    return (), None
+            return (note.index,)
+    return ()

@@ -7,14 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
-from assay_core.cli.run_options import Words, make_request, wanted_reports
+from assay_core.cli.run_options import Words, make_request, out_dir, wanted_reports
 from assay_core.commandline.errors import render_error
 from assay_core.commandline.formats import Report
-from assay_core.commandline.output import color_wanted, echo_notice, paint, sanitise, write_err, write_out
+from assay_core.commandline.output import color_wanted, echo_notice, paint, write_err, write_out
+from assay_core.commandline.visible import sanitise
 from assay_core.commandline.progress import Progress
 from assay_core.errors import AssayError
 from assay_core.model import RunReport
@@ -32,7 +32,7 @@ def carry_out(command: Command, report: Report, words: Words, defaults: Sequence
     try:
         request = make_request(command, words, (*defaults, *wanted_reports(words)))
     except AssayError as error:
-        request = RunRequest(command=command, out_dir=_out_dir(words))
+        request = RunRequest(command=command, out_dir=out_dir(words))
         conducted = failed_before(request, error)
     else:
         conducted = conduct_request(request, words)
@@ -40,7 +40,7 @@ def carry_out(command: Command, report: Report, words: Words, defaults: Sequence
     color = color_wanted(words.color, stream)
     width = shutil.get_terminal_size((80, 24)).columns
     display = Display(stream=stream, color=color, width=width, quiet=words.quiet, verbose=words.verbose)
-    published = publish(conducted, request, display, documents=True)
+    published = publish(conducted, display, documents=True)
     _say_problems((*conducted.errors, *published.errors), published.report, words)
     if report.for_machines:
         document = io.BytesIO()
@@ -87,10 +87,6 @@ def _say_problems(errors: Sequence[AssayError], report: RunReport, words: Words)
             echo_notice(notice, color=color)
     for error in errors:
         write_err(render_error(error, color=color))
-
-
-def _out_dir(words: Words) -> Path:
-    return Path(words.out_dir or ".")
 
 
 def job_summary() -> tuple[ReportRequest, ...]:

@@ -94,7 +94,7 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
         InputError: E_CFG_KIND.
     """
     defaults = Defaults.read(Path.cwd())
-    named = _sorted_out(words)
+    named = _sorted_out(words, defaults)
     suite, policy, trace = named.get("suite"), named.get("policy"), named.get("trace")
     if suite is None and policy is None:
         found = discover(Path.cwd())
@@ -107,21 +107,26 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
         policy=policy,
         trace=str(trace) if trace is not None else None,
         trace_format=words.trace_format,
-        lenient=words.lenient,
-        strict=words.strict,
+        lenient=words.lenient or defaults.flag("lenient"),
+        strict=words.strict or defaults.flag("strict"),
         deny_deprecations=words.deny_deprecations,
-        deny_network="network" in words.deny,
+        deny_network="network" in (*words.deny, *defaults.words("deny")),
         plugins=defaults.plugins,
-        out_dir=Path(words.out_dir or "."),
+        out_dir=out_dir(words, defaults),
         reports=tuple(reports),
         report_options=_report_options(words.settings),
     )
 
 
+def out_dir(words: Words, defaults: Defaults | None = None) -> Path:
+    """Return where run.json, summary.json and reports go."""
+    return Path(words.out_dir or (defaults.text("out_dir") if defaults else None) or ".")
+
+
 def wanted_reports(words: Words) -> list[ReportRequest]:
     """Return the reports that the command line names, in the order of their names."""
     wanted: list[ReportRequest] = []
-    for text in words.report:
+    for text in words.report or Defaults.read(Path.cwd()).words("report"):
         name, equals, path = text.partition("=")
         if not name or (equals and not path):
             raise UsageError(code="E_INVALID_ARGS", message=f"--report takes NAME or NAME=FILE, not {text!r}")
@@ -145,12 +150,12 @@ def _with(function: F, options: Sequence[Callable[[F], F]]) -> F:
         return function(*args, words=words, **kwargs)
 
     for option in reversed(options):
-        call = option(call)  # type: ignore[arg-type, assignment]  # click keeps the callback's type
+        call = option(call)
     return call  # type: ignore[return-value]  # a click callback
 
 
-def _sorted_out(words: Words) -> dict[str, Path]:
-    """Tell by content which positional file is the suite, the policy and the trace."""
+def _sorted_out(words: Words, defaults: Defaults) -> dict[str, Path]:
+    """Tell by content which positional file is the suite, the policy and the trace; then fill in the defaults."""
     named: dict[str, Path] = {}
     for kind, value in (("suite", words.config), ("policy", words.policy), ("trace", words.trace)):
         if value is not None:
@@ -163,6 +168,10 @@ def _sorted_out(words: Words) -> dict[str, Path]:
         if kind in named:
             raise UsageError(code="E_INVALID_ARGS", message=f"{text!r} is a second {kind} beside {str(named[kind])!r}")
         named[kind] = path
+    for kind, setting in (("suite", "config"), ("policy", "policy"), ("trace", "trace")):
+        value = defaults.text(setting)
+        if kind not in named and value is not None:
+            named[kind] = Path(value)
     for kind in ("suite", "policy"):
         if kind in named and not named[kind].is_file():
             code = "E_MISSING_CONFIG" if kind == "suite" else "E_PATH_NOT_FOUND"

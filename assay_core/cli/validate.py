@@ -12,7 +12,8 @@ from assay_core.cli.run_command import conduct_request, say_verdict
 from assay_core.cli.run_options import Words, make_request, run_words
 from assay_core.commandline.errors import error_json, render_error
 from assay_core.commandline.formats import Report, report_options
-from assay_core.commandline.output import color_wanted, echo_notice, json_text, paint, sanitise, write_err, write_out
+from assay_core.commandline.output import color_wanted, echo_notice, json_text, paint, write_err, write_out
+from assay_core.commandline.visible import sanitise
 from assay_core.errors import AssayError
 from assay_core.model import Finding, JsonValue, RunReport
 from assay_core.run.conductor import Conducted, failed_before
@@ -45,18 +46,18 @@ def command(report: Report, words: Words) -> None:
         conducted = failed_before(request, error)
     else:
         conducted = conduct_request(request, words)
-    _write(report, conducted, request, words)
+    _write(report, conducted, words)
     raise click.exceptions.Exit(conducted.report.exit_code)
 
 
-def _write(report: Report, conducted: Conducted, request: RunRequest, words: Words) -> None:
+def _write(report: Report, conducted: Conducted, words: Words) -> None:
     run = conducted.report
     color = color_wanted(words.color, sys.stderr)
     if report.format == "sarif":
         if conducted.errors and not run.counts.total:
             raise conducted.errors[0]
         display = Display(stream=sys.stderr, color=color)
-        for error in publish(conducted, request, display, documents=False).errors:
+        for error in publish(conducted, display, documents=False).errors:
             raise error
     for error in conducted.errors:
         write_err(render_error(error, color=color))

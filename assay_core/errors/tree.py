@@ -98,7 +98,10 @@ class PluginFault(AssayError):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep every field across processes."""
-        return (_rebuild_fault, (self.message, self.distribution, self.stage, self.code, self.remedy, self.place, self.others))
+        return (
+            _rebuild_fault,
+            (self.message, self.distribution, self.stage, self.code, self.remedy, self.place, self.others),
+        )
 
 
 class ServiceError(AssayError):

@@ -7,6 +7,6 @@ from typing import TypeAlias, Union
 
 # A recursive alias; cattrs and msgspec need no help because values of this type are passed through as they are.
 JsonValue: TypeAlias = Union[  # noqa: UP007 - a recursive alias has to be a string on 3.11
-    None, bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"]
+    bool, int, float, str, Sequence["JsonValue"], Mapping[str, "JsonValue"], None
 ]
 JsonObject: TypeAlias = Mapping[str, JsonValue]

@@ -59,7 +59,14 @@ class CompiledPolicy(Protocol):
     digest: str  # "sha256:…" over the normalised form
     rules: tuple[Rule, ...]
     notices: tuple[PolicyNotice, ...]
-    schemas: Mapping[str, object]
+
+    @property
+    def schemas(self) -> Mapping[str, object]:
+        """The tools that have a schema."""
+
+    @property
+    def unrestricted(self) -> tuple[str, ...]:
+        """The resource sections that are absent and so govern nothing."""
 
     def session(self, *, live: bool = False) -> PolicySession:
         """Start an episode or a connection."""

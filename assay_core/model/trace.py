@@ -43,7 +43,7 @@ class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):
         return _decode(self.input_schema_json) if self.input_schema_json else None
 
 
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call of one tool."""
 
     index: int  # 0-based among the tool calls of its episode
@@ -89,7 +89,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
         return cls(tool=tool, args_json=encoded, index=index, **fields)  # type: ignore[arg-type]  # checked by msgspec
 
 
-class ResourceEvent(msgspec.Struct, frozen=True, kw_only=True):
+class ResourceEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A file, network or process access that was seen."""
 
     kind: ResourceKind
@@ -101,7 +101,7 @@ class ResourceEvent(msgspec.Struct, frozen=True, kw_only=True):
     extra_json: bytes = b"{}"
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A step that is not a tool call: a model answer, an agent message."""
 
     kind: str

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -14,10 +14,11 @@ import attrs
 import assay_core
 from assay_core.canonical import digest_hex
 from assay_core.config import load_suite
-from assay_core.contracts import ImportReport
+from assay_core.contracts import BinarySource, ImportReport
 from assay_core.errors import AssayError, InputError, PolicyError, UsageError
 from assay_core.model import (
     CompiledPolicy,
+    JsonValue,
     Notice,
     Performance,
     PolicyNotice,
@@ -49,6 +50,7 @@ Progress = Callable[[int, int], None]  # episodes and tool calls so far
 class Conducted:
     """A finished run, before its reports are written."""
 
+    request: RunRequest  # with the report options of the suite
     report: RunReport
     errors: tuple[AssayError, ...]  # what ended the run early or made rows errors, to be shown in full
     drivers: Drivers | None
@@ -124,6 +126,7 @@ class _Run:
         suite = self.suite = self._load_suite(drivers)
         self.notices.extend(suite.notices)
         drivers = self.drivers = drivers.narrowed(suite.plugins)
+        request = self.request = _with_suite_options(request, suite)
         check_reports(request, drivers)
         self.hooks = Hooks(drivers.catalogue)
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
@@ -136,10 +139,9 @@ class _Run:
             offline=request.deny_network,
             defer=request.command == "validate",
         )
-        policy = self._decided_policy(suite, policy, plan)
         evaluation = Evaluation(
             plan,
-            policy,
+            self._decided_policy(suite, policy, plan),
             settings=suite.settings,
             thresholds=suite.thresholds,
             measure=Pool(workers=suite.settings.parallel, timeout_s=suite.settings.timeout_s).measure,
@@ -154,7 +156,7 @@ class _Run:
     def _load_suite(self, drivers: Drivers) -> Suite:
         request = self.request
         if request.suite is not None:
-            return load_suite(request.suite, drivers=drivers, lenient=request.lenient)
+            return load_suite(request.suite, drivers=drivers, lenient=request.lenient, policy=request.policy)
         if request.policy is None:
             raise InputError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
         return Suite(name=request.policy.stem, path=None, policy_path=request.policy)
@@ -258,7 +260,9 @@ class _Run:
                 counts=outcome.counts,
                 rules=outcome.rules,
             )
-        return Conducted(report=report, errors=errors, drivers=self.drivers, hooks=self.hooks, clock=self.clock)
+        return Conducted(
+            request=request, report=report, errors=errors, drivers=self.drivers, hooks=self.hooks, clock=self.clock
+        )
 
     def _provenance(self) -> Provenance:
         config = self.suite.path if self.suite else None
@@ -269,6 +273,16 @@ class _Run:
             config_digest="sha256:" + digest_hex(config.read_bytes()) if config and config.is_file() else None,
             plugins=self.drivers.used if self.drivers else (),
         )
+
+
+def _with_suite_options(request: RunRequest, suite: Suite) -> RunRequest:
+    """Add the report options of the suite; those of the command line win, key by key."""
+    merged: dict[str, dict[str, JsonValue]] = {}
+    for options in (suite.reporters, request.report_options):
+        for name, values in options.items():
+            if isinstance(values, Mapping):
+                merged.setdefault(name, {}).update(values)
+    return attrs.evolve(request, report_options=merged)
 
 
 def _seed(suite: Suite) -> int:
@@ -289,6 +303,9 @@ def _refuse_deprecated(policy: CompiledPolicy) -> None:
         )
 
 
-def _file_digest(source: FileSource) -> str:
+def _file_digest(source: BinarySource) -> str:
+    digest = hashlib.sha256()
     with source.open() as stream:
-        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"

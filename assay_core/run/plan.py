@@ -6,7 +6,7 @@ import attrs
 
 from assay_core.contracts import PreparedCheck
 from assay_core.model import Expectation, TestCase
-from assay_core.plugins.catalogue import PluginRecord
+from assay_core.plugins.record import PluginRecord
 
 __all__ = ["Plan", "PlannedCheck", "PlannedTest"]
 

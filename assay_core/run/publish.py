@@ -31,16 +31,15 @@ class Published:
     errors: tuple[AssayError, ...]  # reports that were not written
 
 
-def publish(conducted: Conducted, request: RunRequest, display: Display, *, documents: bool) -> Published:
+def publish(conducted: Conducted, display: Display, *, documents: bool) -> Published:
     """Write every report, then run.json and summary.json.
 
     Args:
         conducted: The run.
-        request: What was asked for.
         display: The terminal.
         documents: Whether run.json and summary.json are wanted (not for `validate`).
     """
-    report = conducted.report
+    report, request = conducted.report, conducted.request
     files: list[str] = []
     errors: list[AssayError] = []
     notices: list[Notice] = []

@@ -96,8 +96,8 @@ def _status(state: TestState) -> Status:
     for status in ("error", "fail"):
         mixed = status == "fail" and not state.test.case.select.match_all and seen & {"pass", "warn"}
         if status in seen:
-            return "unstable" if mixed else status  # type: ignore[return-value]  # both are statuses
-    return next(status for status in ("unstable", "warn", "pass", "skipped") if status in seen)  # type: ignore[return-value]  # all are statuses
+            return "unstable" if mixed else status
+    return next(status for status in ("unstable", "warn", "pass", "skipped") if status in seen)
 
 
 def _message(state: TestState, status: Status) -> str:
