@@ -27,7 +27,10 @@ class Verdict:
 
 def of_error(error: AssayError) -> Verdict:
     """Return the verdict of a run that this error ended."""
-    return Verdict(exit_code=error.exit_code, reason_code=error.code, message=str(error), next_step=error.remedy)
+    where = f"{error.place}: " if error.place else ""
+    return Verdict(
+        exit_code=error.exit_code, reason_code=error.code, message=where + error.message, next_step=error.remedy
+    )
 
 
 def decide(outcome: Evaluated, *, strict: bool, block_on_warn: bool, notices: Sequence[Notice] = ()) -> Verdict:
