@@ -34,7 +34,7 @@ class Node:
         self.line = line  # from 1
         self.column = column  # from 1, in code points
         self.size = 1  # nodes in the tree below, as if every alias were a copy
-        self.height = 1
+        self.height = 0  # levels of lists and mappings, with itself
         self.children: dict[str, tuple[int, int, Node]] | list[Node] | None = None
 
 

@@ -65,6 +65,8 @@ def _indentation(text: str) -> tuple[int, int, int]:
         if not body or body.startswith("#"):
             continue
         indent = len(line) - len(body)
+        if body.startswith("- ") and indent == 0:
+            offset = 0  # a list at the root, or one that is not indented below its key
         if parent >= 0 and body.startswith("- ") and offset < 0:
             offset = indent - parent
         elif parent >= 0 and not body.startswith("-") and indent > parent and not mapping:

@@ -108,9 +108,11 @@ def _events(source: Source) -> Iterator[Event]:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import ReaderError
 
-    yaml = YAML(typ="safe", pure=True)
+    last = (1, 1)
     try:
-        yield from yaml.parse(source.text)
+        for event in YAML(typ="safe", pure=True).parse(source.text):
+            last = (event.end_mark.line + 1, event.end_mark.column + 1)
+            yield event
     except MarkedYAMLError as reason:
         mark = reason.problem_mark or reason.context_mark
         place = source.place(mark.line + 1, mark.column + 1) if mark else Place(source.file)
@@ -120,8 +122,7 @@ def _events(source: Source) -> Iterator[Event]:
         source.fail(f"the control character U+{reason.character:04X} is not allowed", place)
     except (YAMLError, ValueError, OverflowError, IndexError, AssertionError) as reason:
         # ruamel.yaml lets these out, without a place, e.g. on an escape beyond Unicode
-        place = source.place(yaml.reader.line + 1, yaml.reader.column + 1)
-        source.fail(f"syntax error: {str(reason) or type(reason).__name__}", place)
+        source.fail(f"syntax error after this: {str(reason) or type(reason).__name__}", source.place(*last))
 
 
 def _syntax_message(reason: Any) -> str:
@@ -168,7 +169,7 @@ class _Composer:
             node = self._alias(event, depth)
             self._add(node.size, event)
             return node
-        if depth > DEPTH_LIMIT:
+        if depth > DEPTH_LIMIT and kind != "ScalarEvent":
             self._fail(f"the document is nested deeper than {DEPTH_LIMIT} levels", event, code="E_DOCUMENT_LIMIT")
         self._add(1, event)
         if event.anchor is not None:
@@ -177,6 +178,7 @@ class _Composer:
         if kind == "ScalarEvent":
             node.value = self._scalar(event)
         else:
+            node.height = 1
             tag = str(event.ctag) if event.ctag is not None else "!"
             if tag not in ("!", "None", _COLLECTION_TAGS[kind]):
                 self._fail(f"the tag {tag!r} is not supported; only JSON values can be written here", event)
