@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import attrs
 import pytest
 from assay_reporter_console import ConsoleOptions, ConsoleReporter
 
+from assay_core import testing
 from assay_core.contracts import Reporter
 from assay_core.model import (
     Attempt,
@@ -23,15 +21,14 @@ from assay_core.model import (
     Finding,
     MetricRow,
     Outcome,
-    Provenance,
     ResultRow,
     RuleSummary,
     RunReport,
     Seeds,
     SourcePlace,
 )
+from assay_core.testing import ReporterContract
 
-GOLDENS = Path(__file__).parent / "goldens"
 HOSTILE = [
     "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J",
     "[red]markup[/red] [link=https://evil.example]x[/link] :warning: \\[bold]",
@@ -75,34 +72,19 @@ def make_finding(code: str = "E_TOOL_DENIED", test_id: str = "policy:ep-1", **fi
         "message": "the tool delete_user is denied",
         "rule": "tools.deny:delete_*",
         "source": SourcePlace("traces/agent.jsonl", 14),
-        "episode_id": "ep-1",
         "tool": "delete_user",
         "call_index": 3,
     }
-    return Finding(code=code, test_id=test_id, **{**given, **fields})
+    return testing.make_finding(code=code, test_id=test_id, **{**given, **fields})
 
 
 def make_row(test_id: str = "greets", status: str = "pass", **fields: Any) -> ResultRow:
-    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": ""}
-    return ResultRow(test_id=test_id, status=status, **{**given, **fields})
+    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": "", "source": None}
+    return testing.make_result(test_id=test_id, status=status, **{**given, **fields})
 
 
 def make_run(rows: Sequence[ResultRow] = (), **fields: Any) -> RunReport:
-    ended = Counter(row.status for row in rows)
-    failed = bool(ended["fail"] or ended["unstable"])
-    given: dict[str, Any] = {
-        "command": "ci",
-        "suite": "checkout",
-        "exit_code": 1 if failed else 0,
-        "reason_code": "E_TEST_FAILED" if failed else "",
-        "message": f"{ended['fail']} test(s) failed" if failed else "All tests passed",
-        "findings": tuple(finding for row in rows for finding in row.findings),
-        "counts": Counts(passed=ended["pass"], failed=ended["fail"], total=len(rows)),
-        "provenance": Provenance(assay_version="1.0.0a1"),
-        "config_file": "eval.yaml",
-        "trace_file": "traces/agent.jsonl",
-    }
-    return RunReport(**{"rows": tuple(rows), **given, **fields})
+    return testing.make_run(rows, **{"suite": "checkout", "trace_file": "traces/agent.jsonl", **fields})
 
 
 def show(run: RunReport, *, tty: bool = False, options: ConsoleOptions | None = None, **screen: Any) -> str:
@@ -167,14 +149,6 @@ def mixed_run() -> RunReport:
     )
 
 
-def golden(name: str, text: str) -> str:
-    path = GOLDENS / name
-    if os.environ.get("UPDATE_GOLDENS"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return path.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize(
     ("name", "screen"),
     [
@@ -185,10 +159,8 @@ def golden(name: str, text: str) -> str:
         ("verbose.txt", {"verbose": 1}),
     ],
 )
-def test_output_is_the_golden_one(name: str, screen: dict[str, Any]) -> None:
-    text = show(mixed_run(), **screen)
-
-    assert text == golden(name, text)
+def test_output_is_the_golden_one(name: str, screen: dict[str, Any], golden: Callable[[str, str], None]) -> None:
+    golden(name, show(mixed_run(), **screen))
 
 
 def test_color_changes_nothing_but_colors() -> None:
@@ -431,6 +403,9 @@ def test_rich_is_not_imported_before_it_is_needed(code: str) -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_reporter_keeps_the_contract() -> None:
-    assert isinstance(ConsoleReporter(), Reporter)
-    assert ConsoleReporter.default_output is None
+class TestConsoleReporter(ReporterContract):
+    """The rules that hold for every reporter."""
+
+    @pytest.fixture
+    def reporter(self) -> Reporter:
+        return ConsoleReporter()

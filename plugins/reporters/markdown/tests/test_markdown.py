@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import attrs
 import pytest
 from assay_reporter_markdown import (
     JobSummaryReporter,
@@ -20,6 +14,7 @@ from assay_reporter_markdown import (
     PrCommentReporter,
 )
 
+from assay_core import testing
 from assay_core.contracts import Receipt, Reporter
 from assay_core.errors import Place
 from assay_core.model import (
@@ -33,8 +28,8 @@ from assay_core.model import (
     Seeds,
     SourcePlace,
 )
+from assay_core.testing import MemoryOutputs, ReporterContract
 
-GOLDENS = Path(__file__).parent / "goldens"
 MARKER = "<!-- assay-governance-report -->"
 REPORTERS: list[type[Reporter]] = [MarkdownReporter, PrCommentReporter, JobSummaryReporter]
 HOSTILE = [
@@ -57,68 +52,28 @@ HOSTILE = [
 ]
 
 
-@attrs.define
-class KeptOutputs:
-    """Outputs in memory: a file appears when its block ends without an error."""
-
-    files: dict[str, bytes] = attrs.field(factory=dict)
-    color: bool = False
-    width: int = 80
-    quiet: bool = False
-    verbose: int = 0
-
-    @contextmanager
-    def open(self, name: str = "") -> Iterator[BinaryIO]:
-        sink = io.BytesIO()
-        yield sink
-        self.files[name] = sink.getvalue()
-
-    def terminal(self) -> TextIO:
-        raise AssertionError("this reporter writes files")
-
-
 def make_finding(code: str = "E_TOOL_DENIED", test_id: str = "policy:ep-1", **fields: Any) -> Finding:
     given: dict[str, Any] = {
         "message": "the tool delete_user is denied",
         "rule": "tools.deny:delete_*",
         "source": SourcePlace("traces/agent.jsonl", 14),
-        "episode_id": "ep-1",
         "tool": "delete_user",
         "call_index": 3,
     }
-    return Finding(code=code, test_id=test_id, **{**given, **fields})
+    return testing.make_finding(code=code, test_id=test_id, **{**given, **fields})
 
 
 def make_row(test_id: str = "greets", status: str = "pass", **fields: Any) -> ResultRow:
-    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": ""}
-    return ResultRow(test_id=test_id, status=status, **{**given, **fields})
+    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": "", "source": None}
+    return testing.make_result(test_id=test_id, status=status, **{**given, **fields})
 
 
 def make_run(rows: Sequence[ResultRow] = (), **fields: Any) -> RunReport:
-    ended = Counter(row.status for row in rows)
-    failed = bool(ended["fail"] or ended["unstable"])
-    given: dict[str, Any] = {
-        "command": "ci",
-        "suite": "checkout",
-        "exit_code": 1 if failed else 0,
-        "reason_code": "E_TEST_FAILED" if failed else "",
-        "message": f"{ended['fail']} test(s) failed" if failed else "All tests passed",
-        "findings": tuple(finding for row in rows for finding in row.findings),
-        "counts": Counts(passed=ended["pass"], failed=ended["fail"], total=len(rows)),
-        "provenance": Provenance(assay_version="1.0.0a1"),
-        "config_file": "eval.yaml",
-        "trace_file": "traces/agent.jsonl",
-    }
-    return RunReport(**{"rows": tuple(rows), **given, **fields})
-
-
-@pytest.fixture(autouse=True)
-def _stable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    return testing.make_run(rows, **{"suite": "checkout", "trace_file": "traces/agent.jsonl", **fields})
 
 
 def write(reporter: Reporter, run: RunReport) -> tuple[bytes, Receipt]:
-    outputs = KeptOutputs()
+    outputs = MemoryOutputs()
     receipt = reporter.report(run, outputs)
     return outputs.files[""], receipt
 
@@ -164,14 +119,10 @@ def mixed_run(**fields: Any) -> RunReport:
 
 
 @pytest.mark.parametrize("reporter", REPORTERS)
-def test_file_is_the_golden_one(reporter: type[Reporter]) -> None:
+def test_file_is_the_golden_one(reporter: type[Reporter], golden: Callable[[str, bytes], None]) -> None:
     data, receipt = write(reporter(), mixed_run())
 
-    golden = GOLDENS / f"{reporter.__name__}.md"
-    if os.environ.get("UPDATE_GOLDENS"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_bytes(data)
-    assert data == golden.read_bytes()
+    golden(f"{reporter.__name__}.md", data)
     assert receipt.omitted == 0
 
 
@@ -323,11 +274,25 @@ def test_options_bound_the_rows() -> None:
     assert "- ❌" not in text_of(mixed_run(), MarkdownReporter(MarkdownOptions(max_rows=0)))
 
 
-@pytest.mark.parametrize("reporter", REPORTERS)
-def test_same_run_gives_the_same_bytes(reporter: type[Reporter]) -> None:
-    assert write(reporter(), mixed_run()) == write(reporter(), mixed_run())
+class TestMarkdownReporter(ReporterContract):
+    """The rules that hold for every reporter."""
+
+    @pytest.fixture
+    def reporter(self) -> Reporter:
+        return MarkdownReporter()
 
 
-@pytest.mark.parametrize("reporter", REPORTERS)
-def test_reporter_keeps_the_contract(reporter: type[Reporter]) -> None:
-    assert isinstance(reporter(), Reporter)
+class TestPrCommentReporter(ReporterContract):
+    """The rules that hold for every reporter."""
+
+    @pytest.fixture
+    def reporter(self) -> Reporter:
+        return PrCommentReporter()
+
+
+class TestJobSummaryReporter(ReporterContract):
+    """The rules that hold for every reporter."""
+
+    @pytest.fixture
+    def reporter(self) -> Reporter:
+        return JobSummaryReporter()

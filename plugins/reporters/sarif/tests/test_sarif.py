@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
-import attrs
 import jsonschema_rs
 import pytest
 from assay_reporter_sarif import SarifOptions, SarifReporter
 
+from assay_core import testing
 from assay_core.contracts import Receipt, Reporter
 from assay_core.errors import Place
-from assay_core.model import Counts, Finding, Notice, Provenance, ResultRow, RunReport, SourcePlace
+from assay_core.model import Finding, Notice, Provenance, ResultRow, RunReport, SourcePlace
+from assay_core.testing import MemoryOutputs, ReporterContract
 
-GOLDENS = Path(__file__).parent / "goldens"
 HOSTILE = [
     "\x1b[31mred\x1b[0m",
     "abc\u202egpj.exe",
@@ -37,59 +34,24 @@ HOSTILE = [
 ]
 
 
-@attrs.define
-class KeptOutputs:
-    """Outputs in memory: a file appears when its block ends without an error."""
-
-    files: dict[str, bytes] = attrs.field(factory=dict)
-    color: bool = False
-    width: int = 80
-    quiet: bool = False
-    verbose: int = 0
-
-    @contextmanager
-    def open(self, name: str = "") -> Iterator[BinaryIO]:
-        sink = io.BytesIO()
-        yield sink
-        self.files[name] = sink.getvalue()
-
-    def terminal(self) -> TextIO:
-        raise AssertionError("this reporter writes files")
-
-
 def make_finding(code: str = "E_TOOL_DENIED", test_id: str = "policy:ep-1", **fields: Any) -> Finding:
     given: dict[str, Any] = {
         "message": "the tool delete_user is denied",
         "rule": "tools.deny:delete_*",
         "source": SourcePlace("traces/agent.jsonl", 14),
-        "episode_id": "ep-1",
         "tool": "delete_user",
         "call_index": 3,
     }
-    return Finding(code=code, test_id=test_id, **{**given, **fields})
+    return testing.make_finding(code=code, test_id=test_id, **{**given, **fields})
 
 
 def make_row(test_id: str = "greets", status: str = "pass", **fields: Any) -> ResultRow:
-    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": ""}
-    return ResultRow(test_id=test_id, status=status, **{**given, **fields})
+    given: dict[str, Any] = {"score": 1.0 if status == "pass" else 0.0, "message": "", "source": None}
+    return testing.make_result(test_id=test_id, status=status, **{**given, **fields})
 
 
 def make_run(rows: Sequence[ResultRow] = (), **fields: Any) -> RunReport:
-    ended = Counter(row.status for row in rows)
-    failed = bool(ended["fail"] or ended["unstable"])
-    given: dict[str, Any] = {
-        "command": "ci",
-        "suite": "checkout",
-        "exit_code": 1 if failed else 0,
-        "reason_code": "E_TEST_FAILED" if failed else "",
-        "message": f"{ended['fail']} test(s) failed" if failed else "All tests passed",
-        "findings": tuple(finding for row in rows for finding in row.findings),
-        "counts": Counts(passed=ended["pass"], failed=ended["fail"], total=len(rows)),
-        "provenance": Provenance(assay_version="1.0.0a1"),
-        "config_file": "eval.yaml",
-        "trace_file": "traces/agent.jsonl",
-    }
-    return RunReport(rows=tuple(rows), **{**given, **fields})
+    return testing.make_run(rows, **{"suite": "checkout", "trace_file": "traces/agent.jsonl", **fields})
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +60,7 @@ def _stable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(reporter: Reporter, run: RunReport) -> tuple[bytes, Receipt]:
-    outputs = KeptOutputs()
+    outputs = MemoryOutputs()
     receipt = reporter.report(run, outputs)
     return outputs.files[""], receipt
 
@@ -151,14 +113,10 @@ def validator() -> jsonschema_rs.Draft4Validator:
     return jsonschema_rs.Draft4Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
-def test_file_is_the_golden_one(request: pytest.FixtureRequest) -> None:
+def test_file_is_the_golden_one(golden: Callable[[str, bytes], None]) -> None:
     data, receipt = write(SarifReporter(), mixed_run())
 
-    golden = GOLDENS / "mixed.sarif.json"
-    if os.environ.get("UPDATE_GOLDENS"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_bytes(data)
-    assert data == golden.read_bytes()
+    golden("mixed.sarif.json", data)
     assert receipt.files == ("sarif.json",)
     assert receipt.omitted == 0
 
@@ -391,10 +349,6 @@ def test_default_limit_is_the_one_of_github() -> None:
     assert len(json.loads(data)["runs"][0]["results"]) == 25_000
 
 
-def test_same_run_gives_the_same_bytes() -> None:
-    assert write(SarifReporter(), mixed_run()) == write(SarifReporter(), mixed_run())
-
-
 @pytest.mark.parametrize("options", [{"max_results": 0}, {"information_uri": "not a uri"}])
 def test_senseless_option_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
@@ -413,5 +367,9 @@ def test_plugin_is_imported_without_the_object_model() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_reporter_keeps_the_contract() -> None:
-    assert isinstance(SarifReporter(), Reporter)
+class TestSarifReporter(ReporterContract):
+    """The rules that hold for every reporter."""
+
+    @pytest.fixture
+    def reporter(self) -> Reporter:
+        return SarifReporter()
