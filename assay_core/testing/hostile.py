@@ -34,10 +34,17 @@ HOSTILE_TEXTS = (
 )
 
 # Raw characters that may reach no terminal: C0 but newline and tab, DEL, C1, bidi controls, zero-width characters.
-UNSAFE_ON_TERMINALS = frozenset(
-    [*map(chr, range(32)), *map(chr, range(0x7F, 0xA0))]
-    + [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\u200b", "\u200e", "\u200f", "\ufeff"]
-) - {"\n", "\t"}
+_UNSAFE = (
+    *range(32),
+    *range(0x7F, 0xA0),
+    0x200B,
+    0x200E,
+    0x200F,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+)
+UNSAFE_ON_TERMINALS = frozenset(map(chr, _UNSAFE)) - {"\n", "\t"}
 
 
 def hostile_calls() -> Iterator[ToolCall]:
