@@ -131,11 +131,11 @@ def _traceback(error: Exception) -> str:
 def _option(words: Sequence[str], name: str) -> str:
     """Return the value an option has on a command line, as written; the last one counts."""
     value = ""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for index, word in enumerate(words):
         if word == "--":
             break
         if word == name:
-            value = after
+            value = words[index + 1] if index + 1 < len(words) else ""
         elif word.startswith(f"{name}="):
             value = word.partition("=")[2]
     return value
