@@ -130,7 +130,7 @@ def _yaml(value: JsonObject) -> str:
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # ruamel states no type
     yaml.allow_unicode = False
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)

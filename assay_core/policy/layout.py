@@ -17,7 +17,7 @@ from typing import Any
 from assay_core.documents import EditableDocument, parse_document
 from assay_core.errors import Place, PolicyError
 
-__all__ = ["comments_of", "laid_out", "raised_comments"]
+__all__ = ["comments_of", "laid_out", "raised_comments", "with_raised_comments"]
 
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
@@ -36,9 +36,7 @@ def laid_out(document: EditableDocument) -> str:
     lines = raised_comments([line.rstrip() for line in text.split("\n")])
     tidy = _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
     for candidate in (tidy, text):  # white space inside a block scalar is content
-        if _says(candidate, file) == before and Counter(comments_of(candidate)) == Counter(
-            comments_of(document.original)
-        ):
+        if _says(candidate, file) == before and Counter(comments_of(candidate)) == comments:
             return candidate
     raise PolicyError(
         code="E_POLICY_UNSUPPORTED",
@@ -67,6 +65,12 @@ def _comments(gap: str) -> Iterator[str]:
         _, sign, comment = line.partition("#")
         if sign:
             yield ("#" + comment).rstrip()
+
+
+def with_raised_comments(text: str, file: str) -> str:
+    """Return the text with its comments indented like the lines below them, if it then says the same."""
+    raised = "\n".join(raised_comments(text.split("\n")))
+    return raised if _says(raised, file) == _says(text, file) else text
 
 
 def raised_comments(lines: list[str]) -> list[str]:

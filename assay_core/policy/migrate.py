@@ -10,7 +10,7 @@ from assay_core.documents import EditableDocument
 from assay_core.errors import Place, PolicyError
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.forms import FileKind
-from assay_core.policy.layout import comments_of, raised_comments
+from assay_core.policy.layout import comments_of, with_raised_comments
 from assay_core.policy.normalise import normalised
 from assay_core.policy.parse_resources import LEARNT_ENTRY_KEYS, LEARNT_LISTS
 
@@ -54,7 +54,7 @@ def migrated_text(document: EditableDocument, kind: FileKind, form: PolicyForm, 
     _set_version(root)
     if kind in ("rules", "learnt", "schemas"):
         root["enforcement"] = {"unconstrained_tools": "allow"}  # what these forms mean; see the reference
-    text = "\n".join(raised_comments(_with_comments(document, before).split("\n")))
+    text = with_raised_comments(_with_comments(document, before), str(document.path))
     new_kind, new_form = reread(text)
     if new_kind != "current" or normalised(new_form) != normalised(form):
         raise PolicyError(
@@ -206,7 +206,10 @@ def _learnt(root: Any) -> None:
 
 def _rename_list(section: Any, old: str, new: str) -> None:
     if section.get(new):
-        section[new].extend(section.pop(old))
+        keys = list(section)
+        added = section.pop(old)
+        at = 0 if keys.index(old) < keys.index(new) else len(section[new])
+        section[new][at:at] = added or []
         _drop_comment(section, old)
     else:
         section.pop(new, None)

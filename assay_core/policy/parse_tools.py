@@ -63,7 +63,8 @@ def _name_rule(entry: Written, word: str, exact: bool) -> NameRule | None:
         known = (word, *ORIGIN_KEYS) if word == "class" else (word, "exact", *ORIGIN_KEYS)
         members = entry.fields(known, required=(word,))
         name = name_of(members[word]) if word in members else None
-        exact = bool("exact" in members and members["exact"].flag())
+        if "exact" in members:
+            exact = bool(members["exact"].flag())
         origin = origin_of(entry, members)
     else:
         name = name_of(entry, words=f"a {word} or {{{word}: …, id: …}}")
