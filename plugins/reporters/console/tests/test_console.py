@@ -239,6 +239,16 @@ def test_findings_of_one_rule_stand_together() -> None:
     assert "delete_4" not in text
 
 
+def test_errors_stand_before_warnings() -> None:
+    warning = make_finding("E_TOOL_UNCONSTRAINED", severity="warning", rule="a")
+    run = make_run([make_row("t", "fail", findings=(warning, warning, make_finding()))])
+
+    text = show(run)
+
+    found = re.findall(r"^ +(E_[A-Z_]+)", text, re.MULTILINE)
+    assert found == ["E_TOOL_DENIED", "E_TOOL_UNCONSTRAINED"] * 2
+
+
 def test_many_rules_in_one_row_are_bounded() -> None:
     findings = tuple(make_finding(rule=f"r{at:03d}") for at in range(90))
 

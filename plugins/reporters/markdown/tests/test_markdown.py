@@ -160,6 +160,15 @@ def test_failure_shows_code_place_rule_and_remedy() -> None:
     assert "fix: `use another tool, or change tools.deny`" in text
 
 
+def test_errors_stand_before_warnings() -> None:
+    warnings = (make_finding("E_TOOL_UNCONSTRAINED", severity="warning"),) * 5
+
+    text = text_of(make_run([make_row("t", "fail", findings=(*warnings, make_finding()))]))
+
+    assert text.index("`E_TOOL_DENIED`") < text.index("`E_TOOL_UNCONSTRAINED`")
+    assert "… and 1 more finding\n" in text
+
+
 def test_passing_run_has_nothing_to_look_at() -> None:
     text = text_of(make_run([make_row("t")]))
 

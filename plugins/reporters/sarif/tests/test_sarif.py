@@ -247,6 +247,12 @@ def test_result_without_a_place_shows_the_trace_since_viewers_need_one() -> None
     assert physical["region"] == {"startLine": 1}
 
 
+def test_result_of_standard_input_says_so() -> None:
+    (result,) = parse(make_run([make_row("t", "error")], trace_file="-"))["results"]
+
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "%3Cstdin%3E"}
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [

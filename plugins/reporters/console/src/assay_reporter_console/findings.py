@@ -12,12 +12,13 @@ __all__ = ["finding_lines"]
 _GROUPS = 5  # shown per row
 _PLACES = 3  # shown per group
 _MESSAGE = 300
+_RANK = {"error": 0, "warning": 1, "note": 2}
 
 
 def finding_lines(findings: tuple[Finding, ...], *, indent: int, verbose: bool) -> Iterator[Line]:
-    """Yield the findings in groups, in the order of the first of each group. `verbose` shows every one."""
+    """Yield the findings in groups: errors first, else in the order of their calls. `verbose` shows every one."""
     groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
+    for finding in sorted(findings, key=lambda each: _RANK[each.severity]):
         groups.setdefault((finding.code, finding.rule), []).append(finding)
     for number, ((code, rule), group) in enumerate(groups.items()):
         if number == _GROUPS and not verbose:

@@ -52,6 +52,6 @@ class ConsoleReporter:
         rows = RowLines(run, quiet=quiet, verbose=verbose, limit=self._options.max_failures)
         yield from rows
         if not quiet:
-            yield from fix_lines(rows.seen.codes)
+            yield from fix_lines(rows.seen.codes, rows.seen.errors)
             yield from policy_lines(run, width=width, verbose=verbose)
         yield from total_lines(run, quiet=quiet)

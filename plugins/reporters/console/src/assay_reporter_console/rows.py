@@ -41,6 +41,7 @@ class Seen:
     shown: Counter[str] = attrs.field(factory=Counter)  # rows by kind
     left_out: Counter[str] = attrs.field(factory=Counter)
     codes: Counter[str] = attrs.field(factory=Counter)  # findings by code
+    errors: set[str] = attrs.field(factory=set)  # codes of which some finding is an error
 
 
 class RowLines:
@@ -81,12 +82,15 @@ class RowLines:
         return self.seen.shown[kind] < self._limits[kind]
 
     def _count_codes(self, row: ResultRow) -> None:
-        codes = self.seen.codes
-        for finding in row.findings:
-            if finding.code in codes or len(codes) < _CODES:
-                codes[finding.code] += 1
-        if not row.findings and row.error_code and (row.error_code in codes or len(codes) < _CODES):
-            codes[row.error_code] += 1
+        codes, errors = self.seen.codes, self.seen.errors
+        found = [(finding.code, finding.severity == "error") for finding in row.findings]
+        if not found and row.error_code:
+            found = [(row.error_code, row.status != "allowed_on_error")]
+        for code, is_error in found:
+            if code in codes or len(codes) < _CODES:
+                codes[code] += 1
+                if is_error:
+                    errors.add(code)
 
     def _left_out(self) -> Iterator[Line]:
         """Say what is not shown, and where it can be seen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from assay_core.errors import find_code
 from assay_core.model import RuleSummary, RunReport
@@ -17,9 +17,9 @@ _COLUMNS = (("held", 6), ("violated", 10), ("not exercised", 15), ("open", 6))
 _JUDGE = ("abstain_rate", "flip_rate", "consensus_rate", "unavailable_count")
 
 
-def fix_lines(codes: Counter[str]) -> Iterator[Line]:
-    """Yield the remedy of each code that was found, the most frequent first."""
-    ranked = sorted(codes.items(), key=lambda each: (-each[1], each[0]))
+def fix_lines(codes: Counter[str], errors: Set[str]) -> Iterator[Line]:
+    """Yield the remedy of each code that was found: errors first, then the most frequent."""
+    ranked = sorted(codes.items(), key=lambda each: (each[0] not in errors, -each[1], each[0]))
     known = [
         (code, count, found) for code, count in ranked if (found := find_code(code, "decision") or find_code(code))
     ]

@@ -27,6 +27,7 @@ _OUTCOMES: dict[str, Outcome] = {
     "error": "error",
     "skipped": "skipped",
 }
+_RANK = {"error": 0, "warning": 1, "note": 2}
 _NOTES = {"warn": "WARNING", "flaky": "FLAKY", "allowed_on_error": "ALLOWED ON ERROR"}
 _DEFAULT_CODES = {"fail": "E_TEST_FAILED", "unstable": "E_UNSTABLE", "error": "E_TEST_FAILED"}
 
@@ -102,30 +103,33 @@ def _summary(row: ResultRow) -> str:
 
 
 def _body(row: ResultRow) -> str:
-    """Return the findings, one block each: code and place, what, and what to do about it."""
+    """Return the findings, one block each: code and place, what, and once per code what to do about it."""
     blocks: list[str] = []
+    told = set[str]()
     length = 0
-    for finding in row.findings:
+    for shown, finding in enumerate(sorted(row.findings, key=lambda each: _RANK[each.severity])):
         if length > BODY_LENGTH:
-            more = len(row.findings) - len(blocks)
-            blocks.append(f"… and {more:,} more findings of this test, not shown here")
+            blocks.append(f"… and {len(row.findings) - shown:,} more findings of this test, not shown here")
             break
-        blocks.append(_block(finding, of_run=finding.code == row.error_code))
-        length += len(blocks[-1])
+        block = _block(finding)
+        blocks.append(block)
+        length += len(block)
+        if finding.code not in told:
+            told.add(finding.code)
+            blocks += _fix(finding.code, of_run=finding.code == row.error_code)
     if row.error_code and not row.findings:
         blocks.append("\n".join([excerpt(row.error_code, NAME_LENGTH), *_fix(row.error_code, of_run=True)]))
     return "\n".join(blocks) + "\n" if blocks else ""
 
 
-def _block(finding: Finding, *, of_run: bool) -> str:
+def _block(finding: Finding) -> str:
     parts = [excerpt(finding.code, NAME_LENGTH)]
     if finding.source is not None:
         line = f":{finding.source.line}" if finding.source.line else ""
         parts.append(f"at {excerpt(finding.source.file, NAME_LENGTH)}{line}")
     if finding.rule:
         parts.append(f"rule {excerpt(finding.rule, NAME_LENGTH)}")
-    lines = [" ".join(parts), f"  {excerpt(finding.message, MESSAGE_LENGTH)}"]
-    return "\n".join([*lines, *_fix(finding.code, of_run=of_run)])
+    return f"{' '.join(parts)}\n  {excerpt(finding.message, MESSAGE_LENGTH)}"
 
 
 def _fix(code: str, *, of_run: bool) -> list[str]:

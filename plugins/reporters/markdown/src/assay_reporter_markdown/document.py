@@ -17,6 +17,7 @@ _FINDINGS = 5  # shown per row
 _RULES = 50
 _NOTICES = 20
 _MESSAGE = 300
+_RANK = {"error": 0, "warning": 1, "note": 2}
 _MARKS = {
     "fail": "❌",
     "error": "❌",
@@ -78,8 +79,11 @@ def write_document(run: RunReport, shape: Shape) -> Written:
     budget.add(_head(run, shape))
     omitted = _add_attention(run, shape, budget)
     _add_block(budget, _rules_title(run.rules), _rules(run))
-    told = f"{len(run.notices):,} notice{'s' if len(run.notices) != 1 else ''}"
-    _add_block(budget, told, _with_rest(list(map(_notice, run.notices[:_NOTICES])), len(run.notices), "notices"))
+    _add_block(
+        budget,
+        _count(len(run.notices), "notice"),
+        _with_rest(list(map(_notice, run.notices[:_NOTICES])), len(run.notices), "notices"),
+    )
     budget.reserve(-room)
     budget.add(footer)
     return Written(text=budget.text(), omitted=omitted)
@@ -112,7 +116,7 @@ def _facts(run: RunReport) -> Iterator[tuple[str, str]]:
         if number:
             yield name, f"{number:,}"
     if counts.episodes:
-        yield "Looked at", f"{counts.episodes:,} episodes, {counts.tool_calls:,} tool calls"
+        yield "Looked at", f"{_count(counts.episodes, 'episode')}, {_count(counts.tool_calls, 'tool call')}"
     if run.policy_digest:
         yield "Policy", f"{cell(run.policy_name)} {cell(run.policy_digest)}"
     yield "Exit", str(run.exit_code)
@@ -149,13 +153,17 @@ def _add_attention(run: RunReport, shape: Shape, budget: _Budget) -> int:
 def _row(row: ResultRow) -> str:
     kind = row.status.replace("_", " ")
     lines = [f"- {_MARKS[row.status]} {kind} {code(row.test_id)}: {code(row.message, _MESSAGE)}\n"]
-    lines += [_finding(finding) for finding in row.findings[:_FINDINGS]]
+    ranked = sorted(row.findings, key=lambda finding: _RANK[finding.severity])
+    told = set[str]()
+    for finding in ranked[:_FINDINGS]:
+        lines.append(_finding(finding, with_fix=finding.code not in told))
+        told.add(finding.code)
     if len(row.findings) > _FINDINGS:
-        lines.append(f"  - … and {len(row.findings) - _FINDINGS:,} more findings\n")
+        lines.append(f"  - … and {_count(len(row.findings) - _FINDINGS, 'more finding')}\n")
     return "".join(lines)
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, *, with_fix: bool) -> str:
     parts = [code(finding.code)]
     if finding.source is not None:
         line = f":{finding.source.line}" if finding.source.line else ""
@@ -163,7 +171,7 @@ def _finding(finding: Finding) -> str:
     if finding.rule:
         parts.append(f"rule {code(finding.rule)}")
     known = find_code(finding.code, "decision") or find_code(finding.code)
-    fix = f"\n    fix: {code(known.remedy, _MESSAGE)}" if known else ""
+    fix = f"\n    fix: {code(known.remedy, _MESSAGE)}" if known and with_fix else ""
     return f"  - {' '.join(parts)}: {code(finding.message, _MESSAGE)}{fix}\n"
 
 
@@ -186,6 +194,10 @@ def _rules(run: RunReport) -> Iterator[str]:
     yield from _with_rest(lines, len(ranked), "rules")
     if run.unrestricted:
         yield f"\nNot restricted by this policy: {', '.join(map(code, run.unrestricted[:_RULES]))}\n"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _rule(rule: RuleSummary) -> str:

@@ -62,7 +62,7 @@ class SarifReporter:
         locator = Locator(
             root=str(Path.cwd()),
             prefix="" if absolute else base,
-            fallback=run.trace_file or run.config_file or "eval.yaml",
+            fallback="<stdin>" if run.trace_file == "-" else run.trace_file or run.config_file or "eval.yaml",
         )
         pieces = document(
             run,
