@@ -26,7 +26,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy $(wildcard docs/*.py docs/examples/demo/*.py benchmarks/*.py plugins/*.py)
+	$(BIN)/mypy $(wildcard docs/*.py docs/examples/demo/*.py benchmarks/*.py plugins/new_plugin/__main__.py)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(PYTEST) -q tests/architecture/test_repository.py
@@ -49,7 +49,7 @@ docs: $(VENV)/.ready
 	ASSAY_UPDATE_DOCS=1 $(PYTEST) -q tests/e2e/test_docs.py
 
 new-plugin: $(VENV)/.ready
-	$(BIN)/python plugins/new_plugin.py "$(KIND)" "$(NAME)"
+	$(BIN)/python plugins/new_plugin "$(KIND)" "$(NAME)"
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable "plugins/$(KIND)s/$(NAME)"
 
 clean:
