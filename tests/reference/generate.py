@@ -17,7 +17,7 @@ _TOOLS = [
     "search_web",
     "delete_user",
     "login",
-    "dеlete_user",
+    "d\u0435lete_user",
     "a*b",
 ]
 _EXACT = [name for name in _TOOLS if "*" not in name]  # what keys of a policy may be
@@ -46,7 +46,7 @@ def policy(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.5:
         tools["allow"] = rng.sample(_PATTERNS, rng.randint(0, 5))
     if rng.random() < 0.5:
-        tools["deny"] = [_listed(rng, "tool", name) for name in rng.sample(_PATTERNS[:9] + ["*_secret", "Danger"], 2)]
+        tools["deny"] = [_listed(rng, "tool", name) for name in rng.sample([*_PATTERNS[:9], "*_secret", "Danger"], 2)]
     if rng.random() < 0.3:
         tools["deny_classes"] = [_listed(rng, "class", name) for name in rng.sample(_CLASSES, 1)]
     if rng.random() < 0.2:
