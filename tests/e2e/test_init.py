@@ -56,7 +56,7 @@ def test_learnt_files_pass_the_trace_they_come_from_and_refuse_another_agent(tmp
 
 def test_hostile_trace_is_learnt_without_becoming_syntax(tmp_path: Path) -> None:
     records = [
-        {"tool": 'a"]\n  deny: ["*', "args": {"k\n: x": "/p/a", "\u202e": "#"}},
+        {"tool": 'a"]\n  deny: [b', "args": {"k\n: x": "/p/a", "\u202e": "#"}},
         {"tool": "*", "args": {}},
         {"tool": "read_file", "args": {"path": "/p/(a|b)/x.md"}},
     ]
@@ -66,8 +66,10 @@ def test_hostile_trace_is_learnt_without_becoming_syntax(tmp_path: Path) -> None
     done = assay(tmp_path, "validate", "t.jsonl", "--format", "json")
 
     assert "Left out the tool '*'" in made.stdout, shown(made)
-    refused = [each["code"] for each in json.loads(done.stdout)["diagnostics"] if each["severity"] == "error"]
-    assert refused == ["E_TOOL_NOT_ALLOWED"], shown(done)  # only the call of the tool that could not be listed
+    refused = {
+        each["context"]["line"] for each in json.loads(done.stdout)["diagnostics"] if each["severity"] == "error"
+    }
+    assert refused == {2}, shown(done)  # only the call of the tool that could not be listed
 
 
 def test_learning_from_a_broken_trace_writes_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ __all__ = ["CLIMBS", "StarterTask", "learnt_policy", "learnt_suite"]
 
 CLIMBS = "#/$defs/climbs"  # what learnt schemas refer to
 _CLIMBS_SCHEMA = {"type": "string", "pattern": r"(^|[/\\])\.\.([/\\]|$)"}
+_ID_LENGTH = 48
 _SCHEMAS_HEAD = "# JSON Schema 2020-12 per tool, by its exact name. Widen what is too narrow.\nschemas:\n"
 _TESTS_HEAD = "\n# One test per task of the trace. Keep the calls that the task cannot do without.\ntests:\n"
 
@@ -75,7 +76,11 @@ def _test_id(task: StarterTask, taken: set[str]) -> str:
     """Return a readable id that no other test has."""
     source = task.prompt if task.prompt is not None else task.episode
     words = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in source.lower()).split()
-    stem = "-".join(words)[:48].strip("-") or "task"
+    stem = words[0][:_ID_LENGTH] if words else "task"
+    for word in words[1:]:
+        if len(stem) + len(word) >= _ID_LENGTH:
+            break
+        stem += f"-{word}"
     name, number = stem, 2
     while name in taken:
         name, number = f"{stem}-{number}", number + 1

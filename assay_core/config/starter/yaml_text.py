@@ -9,14 +9,17 @@ from assay_core.model import JsonValue
 
 __all__ = ["block", "comment", "scalar"]
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_./-]*")
+_WIDTH = 110
 _OTHER_TYPES = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))  # 1.1 readers too
 
 
 def scalar(text: str) -> str:
-    """Return text as one YAML scalar: plain where nobody could misread it, else in double quotes."""
+    """Return text as one YAML scalar: plain where nobody could misread it, else in quotes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _OTHER_TYPES:
         return text
+    if text.isprintable() and "\\" in text and "'" not in text:
+        return f"'{text}'"  # a pattern stays as people write it
     return '"' + "".join(_escaped(character) for character in text) + '"'
 
 
@@ -26,14 +29,15 @@ def comment(text: str) -> str:
 
 
 def block(value: Mapping[str, JsonValue], indent: int = 0) -> Iterator[str]:
-    """Yield the lines of a mapping in block style; lists and inner scalars in flow style."""
+    """Yield the lines of a mapping: what fits on a line in flow style, the rest in block style."""
     for key, inner in value.items():
         head = " " * indent + scalar(key) + ":"
-        if isinstance(inner, Mapping) and inner:
+        line = f"{head} {_flow(inner)}"
+        if isinstance(inner, Mapping) and inner and len(line) > _WIDTH:
             yield head
             yield from block(inner, indent + 2)
         else:
-            yield f"{head} {_flow(inner)}"
+            yield line
 
 
 def _flow(value: JsonValue) -> str:
