@@ -9,7 +9,7 @@ from assay_core.policy.parse_sequences import parse_sequence_rules
 from assay_core.policy.patterns import ToolPattern
 from assay_core.policy.regex import LinearRegex, linear_regex
 from assay_core.policy.schemas import CompiledSchema, SchemaViolation, compile_schema
-from assay_core.policy.sequences import CallViolation, RulesVerdict, evaluate_rules
+from assay_core.policy.sequences import CallViolation, RulesVerdict, Sequences, compile_rules, evaluate_rules, run_rules
 from assay_core.policy.session import Closing, Session
 
 __all__ = [
@@ -29,13 +29,16 @@ __all__ = [
     "RulesVerdict",
     "SchemaViolation",
     "SequenceRule",
+    "Sequences",
     "Session",
     "ToolPattern",
     "Violation",
     "compile_form",
+    "compile_rules",
     "compile_schema",
     "evaluate_rules",
     "linear_regex",
     "load_policy",
     "parse_sequence_rules",
+    "run_rules",
 ]

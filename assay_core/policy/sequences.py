@@ -15,7 +15,16 @@ from assay_core.policy.operators import Blame, Machine, State, machine_of
 from assay_core.policy.patterns import NameMatcher
 from assay_core.policy.regex import LinearRegex, linear_regex
 
-__all__ = ["CallViolation", "CompiledSequence", "RulesVerdict", "Sequences", "Step", "evaluate_rules"]
+__all__ = [
+    "CallViolation",
+    "CompiledSequence",
+    "RulesVerdict",
+    "Sequences",
+    "Step",
+    "compile_rules",
+    "evaluate_rules",
+    "run_rules",
+]
 
 CODE = "E_SEQUENCE_VIOLATION"
 _encode = msgspec.json.Encoder().encode
@@ -132,8 +141,13 @@ def evaluate_rules(
         PolicyError: E_POLICY_PARSE for two rules with one identity.
         InputError: E_REGEX_INVALID for an argument selector.
     """
+    return run_rules(compile_rules(rules, aliases=aliases), calls, complete=complete)
+
+
+def compile_rules(rules: Sequence[SequenceRule], *, aliases: Mapping[str, tuple[str, ...]] | None = None) -> Sequences:
+    """Compile sequence rules once, to decide them over many episodes with `run_rules`. Raises as `evaluate_rules`."""
     known = distinct((sequence_identity(rule), rule.origin, rule) for rule in rules)
-    return run_rules(Sequences(known, aliases or {}), calls, complete=complete)
+    return Sequences(known, aliases or {})
 
 
 def run_rules(sequences: Sequences, calls: Sequence[ToolCall], *, complete: bool = True) -> RulesVerdict:

@@ -14,12 +14,12 @@ from assay_core.contracts import CheckContext
 from assay_core.documents import read_document
 from assay_core.errors import InputError
 from assay_core.model import Episode, Expectation, JsonObject, JsonValue, MetricResult, ToolCall
-from assay_core.policy import compile_schema, evaluate_rules, linear_regex, load_policy
+from assay_core.policy import Sequences, compile_schema, linear_regex, load_policy, run_rules
 from assay_metric_standard.args_valid import by_policy, schema_violations
 from assay_metric_standard.names import Operands, aliases_of, refuse_empty_names
 from assay_metric_standard.preparing import Deterministic, existing_file, options_of, placed, refuse, vacuous
 from assay_metric_standard.schema_map import looks_bare
-from assay_metric_standard.sequence_valid import Order, read_order, refuse_vacuous_order, rules_of
+from assay_metric_standard.sequence_valid import Order, compile_order, read_order, rules_of
 from assay_metric_standard.trace_assertions import exact_fault
 from assay_metric_standard.verdict import finding_at, held, not_applicable, quoted, violated
 
@@ -152,8 +152,8 @@ class AssertSequenceValid(_PolicyAssertion):
             order = read_order(expectation, context, source)
         else:
             order = _inline_order(expectation, context, value)
-        refuse_vacuous_order(expectation, order)
-        return lambda calls: _order_refusals(order, calls)
+        rules = compile_order(expectation, order)
+        return lambda calls: _order_refusals(order, rules, calls)
 
 
 class AssertToolBlocklist(_PolicyAssertion):
@@ -253,9 +253,9 @@ def _regex_finder(expectation: Expectation, pattern: JsonValue) -> Callable[[Seq
     return find
 
 
-def _order_refusals(order: Order, calls: Sequence[ToolCall]) -> Sequence[str] | None:
+def _order_refusals(order: Order, rules: Sequences, calls: Sequence[ToolCall]) -> Sequence[str] | None:
     """Return what breaks the order; None if no rule was exercised."""
-    verdict = evaluate_rules(order.rules or (), calls, aliases=order.aliases)
+    verdict = run_rules(rules, calls)
     refusals = [f"{each.code}: {each.message}" for each in verdict.violations if each.severity == "deny"]
     if order.exact is not None and (fault := exact_fault(Operands(order.exact, order.aliases), calls)):
         refusals.append(f"sequence: {fault[0]}")

@@ -10,7 +10,15 @@ from assay_core.contracts import CheckContext
 from assay_core.documents import read_document
 from assay_core.errors import InputError
 from assay_core.model import Episode, Expectation, Finding, JsonValue, MetricResult, Outcome, ToolCall
-from assay_core.policy import RulesVerdict, SequenceRule, evaluate_rules, load_policy, parse_sequence_rules
+from assay_core.policy import (
+    RulesVerdict,
+    SequenceRule,
+    Sequences,
+    compile_rules,
+    load_policy,
+    parse_sequence_rules,
+    run_rules,
+)
 from assay_metric_standard.names import Operands, aliases_of
 from assay_metric_standard.preparing import (
     Deterministic,
@@ -24,7 +32,7 @@ from assay_metric_standard.preparing import (
 from assay_metric_standard.trace_assertions import exact_fault
 from assay_metric_standard.verdict import finding_at, violated, violation_details
 
-__all__ = ["Order", "SequenceOptions", "SequenceValid", "read_order"]
+__all__ = ["Order", "SequenceOptions", "SequenceValid", "compile_order", "read_order", "rules_of"]
 
 _CODE = "E_SEQUENCE_VIOLATION"
 _RULE = "sequence_valid"
@@ -64,9 +72,9 @@ class SequenceValid(Deterministic):
             order = attrs.evolve(order, exact=options.sequence)
         if options.rules is not None:
             order = attrs.evolve(order, rules=rules_of(expectation, options.rules))
-        refuse_vacuous_order(expectation, order)
+        rules = compile_order(expectation, order)
         exact = None if order.exact is None else Operands(order.exact, order.aliases)
-        return EachEpisode(lambda episode: _judge(episode, order, exact))
+        return EachEpisode(lambda episode: _judge(episode, rules, exact))
 
 
 def rules_of(expectation: Expectation, value: JsonValue) -> tuple[SequenceRule, ...]:
@@ -102,8 +110,8 @@ def read_order(expectation: Expectation, context: CheckContext, name: str) -> Or
     return Order(rules=rules, aliases=aliases_of(context))
 
 
-def refuse_vacuous_order(expectation: Expectation, order: Order) -> None:
-    """Refuse an order that no episode could break.
+def compile_order(expectation: Expectation, order: Order) -> Sequences:
+    """Compile the rules of an order; refuse one that no episode could break.
 
     Raises:
         InputError: E_CFG_VACUOUS; E_CFG_PARSE for an empty name.
@@ -120,12 +128,12 @@ def refuse_vacuous_order(expectation: Expectation, order: Order) -> None:
     if order.exact and "" in order.exact:
         raise refuse(expectation, "sequence holds an empty name, which no tool has")
     with placed(expectation):
-        evaluate_rules(order.rules or (), (), aliases=order.aliases)
+        return compile_rules(order.rules or (), aliases=order.aliases)
 
 
-def _judge(episode: Episode, order: Order, exact: Operands | None) -> MetricResult:
+def _judge(episode: Episode, rules: Sequences, exact: Operands | None) -> MetricResult:
     calls = episode.tool_calls
-    verdict = evaluate_rules(order.rules or (), calls, aliases=order.aliases, complete=episode.complete)
+    verdict = run_rules(rules, calls, complete=episode.complete)
     findings, listed = _broken_rules(episode, calls, verdict)
     states = [outcome.state for outcome in verdict.outcomes]
     if exact is not None:
@@ -139,13 +147,13 @@ def _judge(episode: Episode, order: Order, exact: Operands | None) -> MetricResu
             message, call = f"sequence: {fault[0]}", fault[1]
             findings.append(finding_at(episode, _CODE, message, rule=_RULE, call=call))
             listed.append({"code": _CODE, "rule": "sequence", "message": message})
-    rules: list[JsonValue] = [{"rule": each.rule, "state": each.state} for each in verdict.outcomes]
+    decided: list[JsonValue] = [{"rule": each.rule, "state": each.state} for each in verdict.outcomes]
     if any(each.severity == "error" for each in findings):
-        return violated(findings[0].message, findings, listed, rules=rules)
+        return violated(findings[0].message, findings, listed, rules=decided)
     if "held" in states or "violated" in states:
-        return MetricResult(outcome=Outcome.HELD, findings=tuple(findings), details={"rules": rules})
+        return MetricResult(outcome=Outcome.HELD, findings=tuple(findings), details={"rules": decided})
     why = "the episode has no end, so its rules stay open" if "open" in states else "no rule was exercised"
-    return MetricResult(outcome=Outcome.NOT_APPLICABLE, details={"message": why, "rules": rules})
+    return MetricResult(outcome=Outcome.NOT_APPLICABLE, details={"message": why, "rules": decided})
 
 
 def _broken_rules(
