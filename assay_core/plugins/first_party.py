@@ -34,8 +34,10 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     },
     "assay.reporters": {
         "console": "assay-reporter-console",
+        "job-summary": "assay-reporter-markdown",
         "junit": "assay-reporter-junit",
         "markdown": "assay-reporter-markdown",
+        "pr-comment": "assay-reporter-markdown",
         "sarif": "assay-reporter-sarif",
     },
     "assay.enforcers": {},
