@@ -37,7 +37,7 @@ def migrated_text(document: EditableDocument, kind: FileKind, form: PolicyForm, 
         reread: Reads the rewritten text, to prove that it means the same.
 
     Raises:
-        PolicyError: E_POLICY_UNSUPPORTED if it cannot be rewritten without changing what it means.
+        PolicyError: E_POLICY_UNSUPPORTED if it cannot be rewritten without changing what it means or losing a comment.
     """
     root = document.data
     if kind == "current" and root.get("version") is not None:
@@ -56,10 +56,11 @@ def migrated_text(document: EditableDocument, kind: FileKind, form: PolicyForm, 
         root["enforcement"] = {"unconstrained_tools": "allow"}  # what these forms mean; see the reference
     text = with_raised_comments(_with_comments(document, before), str(document.path))
     new_kind, new_form = reread(text)
-    if new_kind != "current" or normalised(new_form) != normalised(form):
+    same = new_kind == "current" and normalised(new_form) == normalised(form)
+    if not same or Counter(before) - Counter(comments_of(text)):
         raise PolicyError(
             code="E_POLICY_UNSUPPORTED",
-            message="this file cannot be rewritten by machine without changing what it means",
+            message="this file cannot be rewritten by machine without changing what it means or losing a comment",
             remedy="`assay policy validate` prints the form to write",
             place=Place(str(document.path)),
         )

@@ -228,15 +228,16 @@ def _check_schema(schema: Mapping[str, Any], tool: str, schemas: Schemas, proble
     except AssayError as error:
         fault = error.__context__
         if isinstance(fault, SchemaFault):
-            error.place = _place_in_schema(fault.pointer, tool, schemas, problems) or place
+            error.place = _place_in_schema(fault, tool, schemas, problems) or place
         problems.keep(error, place)
 
 
-def _place_in_schema(pointer: str, tool: str, schemas: Schemas, problems: Problems) -> Place | None:
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+def _place_in_schema(fault: SchemaFault, tool: str, schemas: Schemas, problems: Problems) -> Place | None:
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in fault.pointer.split("/")[1:]]
     if len(steps) > 1 and steps[0] == "$defs" and steps[1] in schemas.defs:
         tool, steps = "$defs", steps[1:]
-    place = problems.place(("schemas", tool, *(int(step) if step.isdigit() else step for step in steps)), key=True)
+    path = ("schemas", tool, *(int(step) if step.isdigit() else step for step in steps))
+    place = problems.place((*path, fault.key) if fault.key else path, key=True)
     own = schemas.places.get(tool)
     return place if own is None or place.line >= own.line else None
 

@@ -110,10 +110,11 @@ _MAX_DEPTH = 200
 class SchemaFault(Exception):
     """Why a schema cannot be used; `text` says where in the schema."""
 
-    def __init__(self, pointer: str, text: str, remedy: str = "") -> None:
+    def __init__(self, pointer: str, text: str, remedy: str = "", *, key: str = "") -> None:
         self.text = f"{text} (at {pointer} of the schema)" if pointer else text
         self.remedy = remedy
         self.pointer = pointer
+        self.key = key  # the keyword at fault, "" for the schema as a whole
         super().__init__(self.text)
 
 
@@ -161,12 +162,12 @@ def _walk(schema: _Schema, root: _Schema, pointer: str, draft: str, depth: int) 
 
 def _check_keyword(key: str, pointer: str, draft: str) -> None:
     if instead := _DEAD[draft].get(key):
-        raise SchemaFault(pointer, f"{key!r} is not evaluated by this draft of JSON Schema", f"use {instead}")
+        raise SchemaFault(pointer, f"{key!r} is not evaluated by this draft of JSON Schema", f"use {instead}", key=key)
     if key in _KNOWN or key.startswith("x-"):
         return
     guess = nearest(key, _KNOWN)
     remedy = f"did you mean {guess!r}?" if guess else "prefix your own words with `x-`"
-    raise SchemaFault(pointer, f"unknown keyword {key[:80]!r}", remedy)
+    raise SchemaFault(pointer, f"unknown keyword {key[:80]!r}", remedy, key=key)
 
 
 def _inner(schema: JsonObject) -> Iterator[tuple[str, _Schema]]:

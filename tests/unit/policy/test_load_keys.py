@@ -186,9 +186,9 @@ def test_a_fault_in_a_schema_is_reported_at_its_own_line(tmp_path: Path) -> None
         "      x: {$ref: '#/$defs/nowhere'}\n",
     )
 
-    lines = [each.place.line for each in (error, *error.others) if each.place]
+    places = [(each.place.line, each.place.column) for each in (error, *error.others) if each.place]
     assert error.code == "E_SCHEMA_COMPILE"
-    assert lines[0] == 4
+    assert places == [(4, 23), (8, 11)]
 
 
 def test_a_kill_switch_may_name_only_rules_that_exist(tmp_path: Path) -> None:
