@@ -98,7 +98,7 @@ class Policy:
         """Return what there is to do with calls of one tool."""
         found = self._plans.get(tool)
         if found is None:
-            found = self._planner.plan(tool, has_checks=bool(self.checks))
+            found = self._planner.plan(tool)
             if len(self._plans) >= _MAX_PLANS:
                 self._plans.clear()
                 self.hot_plans.clear()
@@ -135,8 +135,8 @@ class Policy:
         found += plan.unconstrained
         if plan.steps or (session.live and plan.owing):
             found += self._sequence_violations(plan, call, session)
-        for check, state in zip(self.checks, session.checks, strict=True):
-            found += check.decide(call, state)
+        if self.checks:
+            found += self.check_violations(call, session)
         if len(found) == len(plan.settled.violations):
             return plan.settled  # the same violations: those of the name alone
         return verdict_of(tuple(found), plan.obligations, self.reasons)
@@ -218,10 +218,17 @@ class Policy:
                 return False
         except Exception:  # noqa: BLE001 - what cannot be checked does not fit; the steps say why
             return False
-        for slot, breaks, roles in hot.guards:  # noqa: SIM110 - a generator would cost more than the loop
+        for slot, breaks, roles in hot.guards:
             if breaks(session.states[slot], roles, session.ran):
                 return False
-        return True
+        return not (self.checks and self.check_violations(call, session))
+
+    def check_violations(self, call: ToolCall, session: Session) -> list[Violation]:
+        """Step 8: what the check plugins find in a candidate, in the order of their keys."""
+        found: list[Violation] = []
+        for check, state in zip(self.checks, session.checks, strict=True):
+            found += check.decide(call, state)
+        return found
 
     def _pin_violations(self, plan: Plan, call: ToolCall, session: Session) -> list[Violation]:
         """Step 1: pinned tools are what was pinned; unknown is refused live, and not exercised in a trace."""
@@ -254,7 +261,8 @@ class Policy:
                 continue  # not exercised: the trace has no times
             else:
                 full = len(window) >= limit.max
-                used_up = full and (limit.max == 0 or window[-limit.max] > when - limit.per_ms)
+                blind = limit.max == 0 or when == float("inf")
+                used_up = full and (blind or window[-limit.max] > when - limit.per_ms)
                 span = f" in {limit.per_ms / 1000:g} s"
             if used_up:
                 text = f"more than {limit.max} calls of {shown(limit.tool)}{span}"

@@ -29,6 +29,7 @@ def judge(policy: Policy, episode: Episode) -> EpisodeVerdict:
     decisions: list[CallDecision] = []
     hot_plans, states, exercised = policy.hot_plans, session.states, session.exercised
     limit = float("inf") if policy.max_total is None else policy.max_total
+    has_checks = bool(policy.checks)
     ran = decided = 0
     for call in episode.events:
         if type(call) is not ToolCall:
@@ -44,10 +45,14 @@ def judge(policy: Policy, episode: Episode) -> EpisodeVerdict:
             for slot, breaks, roles in guards:
                 if breaks(states[slot], roles, ran):
                     fits = False
+            if has_checks and fits:
+                fits = not policy.check_violations(call, session)
             if fits:
                 if call.outcome != "denied":
                     for slot, advance, roles in moves:
                         states[slot] = advance(states[slot], roles, ran, decided)
+                    if has_checks:
+                        session.advance_checks(call)
                     ran += 1
                 if rule is not None:
                     exercised[rule] += 1

@@ -38,7 +38,7 @@ class Plan:
     obligations: tuple[Obligation, ...]  # step 9
     settled: Decision  # the decision where nothing but the name speaks
     exercised: tuple[str, ...]  # rules that every decided call of this tool exercises
-    hot: Hot | None  # None: more than schema, sequences and the total depends on the call
+    hot: Hot | None  # None: more than schema, sequences, checks and the total depends on the call
 
 
 class Hot(NamedTuple):
@@ -95,7 +95,7 @@ class Planner:
         self._limits = tuple(NameMatcher(limit.tool, form.aliases) for limit in form.per_tool)
         self._due = tuple(self._all_due())
 
-    def plan(self, tool: str, *, has_checks: bool) -> Plan:
+    def plan(self, tool: str) -> Plan:
         """Work out the plan of a tool name."""
         schema = self._schemas.get(tool)
         confusable, names, unconstrained = self.confusable(tool), self.listed(tool), self._unconstrained(tool)
@@ -125,7 +125,7 @@ class Planner:
             exercised=tuple(exercised),
             hot=None,
         )
-        if confusable or names or pins or limits or needs_args or has_checks or len(exercised) > 1:
+        if confusable or names or pins or limits or needs_args or len(exercised) > 1:
             return plan
         guards = tuple((step.slot, step.breaks, step.roles) for step in steps if step.breaks)
         moves = tuple((step.slot, step.advance, step.roles) for step in steps if step.advance and step.roles)

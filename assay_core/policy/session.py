@@ -77,7 +77,7 @@ class Session:
         if decision.verdict != "deny" if self.live else call.outcome != "denied":
             args = decoded(call) if plan.needs_args else None
             advance_steps(plan.steps, self.states, args, self.ran, self.decided)
-            self.checks = [check.commit(call, state) for check, state in zip(policy.checks, self.checks, strict=True)]
+            self.advance_checks(call)
             self.ran += 1
         self.decided += 1
 
@@ -85,6 +85,11 @@ class Session:
         """Count a decision for the rules that its violations name, each once."""
         for rule, code in {violation.rule: violation.code for violation in decision.violations}.items():
             self.broken[rule] = (code, self.broken.get(rule, ("", 0))[1] + 1)
+
+    def advance_checks(self, call: ToolCall) -> None:
+        """Move the states of check plugins on by a call that ran."""
+        checks = zip(self.policy.checks, self.checks, strict=True)
+        self.checks = [check.commit(call, state) for check, state in checks]
 
     def learn(self, server: str | None, definitions: Sequence[ToolDefinition]) -> None:
         """Take note of all tools that a server announced; what it announced before is forgotten."""
