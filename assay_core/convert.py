@@ -20,7 +20,7 @@ from cattrs.gen import make_dict_structure_fn
 
 from assay_core.model.json_value import JsonValue
 
-__all__ = ["Problem", "StructureError", "key_names", "nearest", "structure", "unstructure"]
+__all__ = ["Problem", "StructureError", "key_names", "nearest", "resolve_types", "structure", "unstructure"]
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -82,6 +82,11 @@ def structure(value: JsonValue, kind: type[T]) -> T:
 def unstructure(value: object) -> JsonValue:
     """Return frozen values as plain JSON values; nothing is dropped, enums become their values."""
     return cast("JsonValue", _lossless().unstructure(value))
+
+
+def resolve_types(kind: type[object]) -> None:
+    """Resolve the annotations of an attrs class, also where its module imports `JsonObject` but not `JsonValue`."""
+    attrs.resolve_types(cast("type[attrs.AttrsInstance]", kind), localns={"JsonValue": JsonValue})
 
 
 def _spellings(field: attrs.Attribute[Any]) -> tuple[str, ...]:
@@ -169,7 +174,7 @@ def _sequence(converter: Converter, value: object, kind: Any) -> tuple[object, .
 
 
 def _class_hook(kind: type[Any], converter: Converter) -> Any:  # a cattrs hook
-    attrs.resolve_types(kind)
+    resolve_types(kind)
     fields = {name: field.name for field in attrs.fields(kind) if field.init for name in _spellings(field)}
     inner = make_dict_structure_fn(
         kind, converter, _cattrs_forbid_extra_keys=False, _cattrs_detailed_validation=True, _cattrs_use_alias=False
@@ -186,7 +191,9 @@ def _class_hook(kind: type[Any], converter: Converter) -> Any:  # a cattrs hook
             if key not in fields:
                 continue
             if fields[key] in renamed:
-                errors.append(_Wrong(f"{key!r} says again what another spelling of the same key says"))
+                again = _Wrong(f"{key!r} says again what another spelling of the same key says")
+                again.__notes__ = [AttributeValidationNote("", key, kind)]
+                errors.append(again)
             renamed[fields[key]] = item
             written[fields[key]] = key
         if unknown:
@@ -250,7 +257,7 @@ def _problems(error: BaseException, path: Path) -> Iterable[Problem]:
     if isinstance(error, KeyError) and path:
         yield Problem(path=path[:-1], message=f"missing key {path[-1]!r}")
         return
-    if isinstance(error, StructureHandlerNotFoundError):
+    if isinstance(error, (StructureHandlerNotFoundError, NameError, AttributeError, ImportError)):  # the class is wrong
         raise TypeError(str(error)) from error
     yield Problem(path=path, message=str(error) or type(error).__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin
 
 import attrs
 
-from assay_core.convert import key_names
+from assay_core.convert import key_names, resolve_types
 from assay_core.model.json_value import JsonObject, JsonValue
 
 __all__ = ["FREE_KEYS", "class_schema"]
@@ -34,7 +34,7 @@ def class_schema(kind: type[object], *, further: JsonObject | None = None) -> di
         kind: The class.
         further: Properties that the class does not know, e.g. `type` of an expectation.
     """
-    attrs.resolve_types(cast("type[attrs.AttrsInstance]", kind))
+    resolve_types(kind)
     properties: dict[str, JsonValue] = dict(further or {})
     required: list[JsonValue] = list(further or {})
     choices: list[JsonValue] = []

@@ -22,6 +22,9 @@ Value: TypeAlias = str | bool | tuple[str, ...] | None
 Kind: TypeAlias = Literal["path", "flag", "choice", "words"]
 
 _BUILT_IN = "built in"
+_PLUGINS = "tool.assay.plugins"
+_HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
+_KEY = re.compile(r"\s*[\"']?([A-Za-z0-9_-]+)[\"']?\s*=")
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -100,7 +103,7 @@ class Defaults:
             entries.append(entry)
         rules = table.plugins() if table else {}
         for key, doc in _PLUGIN_KEYS.items():
-            origin = table.origin(key) if table and key in rules else _BUILT_IN
+            origin = table.origin(key, _PLUGINS) if table and key in rules else _BUILT_IN
             entries.append(Default(name=f"plugins.{key}", value=rules.get(key), origin=origin, doc=doc))
         plugins = PluginRules(require=rules.get("require", ()), allow=rules.get("allow"), deny=rules.get("deny", ()))
         return cls(entries=tuple(entries), plugins=plugins, file=table.file if table else None)
@@ -139,18 +142,19 @@ class _Table:
         self.values = values
         self._lines = text.splitlines()
 
-    def place(self, key: str) -> Place:
+    def place(self, key: str, table: str = "tool.assay") -> Place:
         """Return the line that sets a key. tomllib tells no lines, so the first that looks like it is taken."""
-        header, pattern = re.compile(r"\s*\[tool\.assay\b"), re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
-        inside = False
+        header = ""
         for number, line in enumerate(self._lines, 1):
-            inside = inside or bool(header.match(line))
-            if inside and pattern.match(line):
-                return Place(str(self.file), number, len(line) - len(line.lstrip()) + 1, line)
-        return Place(str(self.file))
+            if found := _HEADER.match(line):
+                header = re.sub(r"[\s\"']", "", found[1])
+            elif header == table and (found := _KEY.match(line)) and found[1] == key:
+                return Place(str(self.file), number, found.start(1) + 1, line)
+        return self.place("plugins") if table == _PLUGINS else Place(str(self.file))
 
-    def origin(self, key: str) -> str:
-        place = self.place(key)
+    def origin(self, key: str, table: str = "tool.assay") -> str:
+        """Return file and line of a key."""
+        place = self.place(key, table)
         return f"{place.file}:{place.line}" if place.line else place.file
 
     def value(self, setting: Setting, start: Path) -> Value:
@@ -176,28 +180,30 @@ class _Table:
         rules = {}
         for key, value in found.items():
             if key not in _PLUGIN_KEYS:
-                self.fail_unknown(key, _PLUGIN_KEYS)
+                self.fail_unknown(key, _PLUGIN_KEYS, _PLUGINS)
             if (words := _strings(value)) is None:
-                self._fail(f"plugins.{key} has to be a list of strings", key)
+                self._fail(f"plugins.{key} has to be a list of strings", key, _PLUGINS)
             rules[key] = words
         return rules
 
-    def fail_unknown(self, key: str, known: Mapping[str, object]) -> NoReturn:
+    def fail_unknown(self, key: str, known: Mapping[str, object], table: str = "tool.assay") -> NoReturn:
+        """Refuse a key that nothing reads."""
         from assay_core.convert import nearest
 
         guess = nearest(key, known)
         hint = f"; did you mean {guess!r}?" if guess else ""
-        message = f"unknown key {key!r} in [tool.assay]{hint}"
+        message = f"unknown key {key!r} in [{table}]{hint}"
         remedy = f"known keys: {', '.join(known)}"
-        raise InputError(code="E_CFG_UNKNOWN_KEY", message=message, remedy=remedy, place=self.place(key))
+        raise InputError(code="E_CFG_UNKNOWN_KEY", message=message, remedy=remedy, place=self.place(key, table))
 
     def _check_choice(self, setting: Setting, word: str) -> None:
         if setting.choices and word not in setting.choices:
             self._fail(f"{setting.name} is one of {', '.join(setting.choices)}, not {word!r}", setting.name)
 
-    def _fail(self, message: str, key: str) -> NoReturn:
+    def _fail(self, message: str, key: str, table: str = "tool.assay") -> NoReturn:
         remedy = "see `assay config` for what can be set"
-        raise InputError(code="E_CFG_PARSE", message=f"[tool.assay] {message}", remedy=remedy, place=self.place(key))
+        place = self.place(key, table)
+        raise InputError(code="E_CFG_PARSE", message=f"[tool.assay] {message}", remedy=remedy, place=place)
 
 
 def _find_table(folder: Path) -> _Table | None:

@@ -98,7 +98,8 @@ def _tagged(prefix: str, types: Mapping[str, JsonObject]) -> dict[str, JsonValue
         "allOf": [
             {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{prefix}.{name}"}}
             for name in sorted(types)
-        ],
+        ]
+        or [True],
     }
 
 

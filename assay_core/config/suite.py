@@ -66,9 +66,9 @@ def read_suite(
     policy_path, found = _read_policy(value, path, policy, reading)
     reading.finish()
     tests = _read_tests(written.tests, reading, _narrowed(drivers, plugins, reading))
-    if not tests and policy_path is None:
+    if not written.tests and policy_path is None:
         reading.fail("E_CFG_VACUOUS", "the suite has neither tests nor a policy, so nothing could fail", ())
-    if written.suite is None and tests:
+    if written.suite is None and written.tests:
         reading.fail("E_CFG_PARSE", "missing key 'suite'", ())
     reading.finish()
     return Suite(
