@@ -26,7 +26,12 @@ LEGACY_FORMS = {
     "schema": "args_valid",
 }
 _GROUP = "assay.metrics"
-_NOT_YET = ("semantic_similarity_to", "faithfulness", "relevance")  # they come with the metrics of a later release
+_NOT_YET = {
+    "semantic_similarity_to": "assay-metric-embedding",
+    "faithfulness": "assay-metric-judge",
+    "relevance": "assay-metric-judge",
+    "judge_criteria": "assay-metric-judge",
+}
 
 
 def read_expected(value: JsonValue, path: Path, reading: Reading, drivers: Drivers) -> tuple[Expectation, ...]:
@@ -146,7 +151,7 @@ def _refuse_missing(name: str, error: AssayError, path: Path, reading: Reading, 
     what = "assertion" if prefix else "expected type"
     if shown in _NOT_YET and not prefix:
         message = f"no installed plugin offers the metric {shown!r}"
-        remedy = "the metrics that compare meaning are not released yet; remove the test until they are"
+        remedy = f"it belongs to {_NOT_YET[shown]}, which is not released yet; remove the test until it is"
         reading.fail("E_PLUGIN_MISSING", message, place, remedy=remedy)
         return
     known = {

@@ -113,7 +113,10 @@ class Evaluation:
             for row in rows:
                 self._take(row)
         self._tally["episodes"] += len(episodes)
-        self._tally["tool_calls"] += sum(len(episode.tool_calls) for episode in episodes)
+        if self._policy_rows is not None:
+            self._tally["tool_calls"] = self._policy_rows.decided
+        else:
+            self._tally["tool_calls"] += sum(len(episode.tool_calls) for episode in episodes)
         if self._states:
             self._feed_tests(episodes)
         if self._settings.bail_on_first_failure and self._anything_failed():

@@ -24,6 +24,8 @@ from assay_core.model import (
 __all__ = ["PolicyRows"]
 
 _PREFIX = "policy:"
+_BY_NAME = frozenset({"E_TOOL_CONFUSABLE", "E_TOOL_DENIED", "E_TOOL_NOT_ALLOWED"})
+_IMPLIED = frozenset({"E_TOOL_NOT_ALLOWED", "E_TOOL_UNCONSTRAINED"})
 
 
 class PolicyRows:
@@ -33,6 +35,7 @@ class PolicyRows:
         self._policy = policy
         self._tally: Counter[tuple[str, str]] = Counter()  # (rule, state) to episodes
         self._incomplete = 0
+        self.decided = 0  # tool calls so far
 
     def decide(self, episodes: Sequence[Episode]) -> list[ResultRow]:
         """Return one row per episode, in their order."""
@@ -61,6 +64,7 @@ class PolicyRows:
             yield Notice(code="W_TRACE_INCOMPLETE", message=text)
 
     def _row(self, episode: Episode, verdict: EpisodeVerdict) -> ResultRow:
+        self.decided += verdict.decided
         exercised = self._count(verdict.outcomes)
         findings = tuple(self._findings(episode, verdict)) if verdict.decisions or verdict.closing else ()
         if not verdict.complete:
@@ -109,7 +113,11 @@ class PolicyRows:
         )
         for entry in verdict.decisions:
             call = calls[entry.call_index]
+            refused_by_name = False
             for violation in entry.decision.violations:
+                if refused_by_name and violation.code in _IMPLIED:
+                    continue  # a name that is denied is not allowed either: one finding says it
+                refused_by_name = refused_by_name or violation.code in _BY_NAME
                 if not _is_unconstrained(violation):
                     yield _finding(episode, violation, call)
                 elif times := unconstrained.pop(call.tool, 0):  # one finding per tool and episode, with the count
