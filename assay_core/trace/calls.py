@@ -1,0 +1,165 @@
+"""Tool calls out of recorded members, in every spelling that the trace formats use."""
+
+from __future__ import annotations
+
+import msgspec
+
+from assay_core.model import CallOutcome, JsonValue, ToolCall
+from assay_core.trace.members import Members, join_members, milliseconds, value_of
+
+__all__ = ["RecordError", "call_outcome", "call_with_result", "error_text", "read_call", "take_text"]
+
+_NULL = b"null"
+_NO_RESPONSE = "timeout/no_response"  # what importers of MCP transcripts write for a call nobody answered
+_TOOL = ("tool_name", "tool", "name")
+_ARGS = ("args", "arguments", "params", "parameters", "input")
+_TIME = ("ts_ms", "timestamp")
+_ID = ("call_id", "id", "tool_call_id")
+
+
+class RecordError(ValueError):
+    """A record whose JSON is sound and whose content is not; the reader adds the line."""
+
+
+def read_call(members: Members, index: int, line: int | None, *, default_id: str | None = None) -> ToolCall:
+    """Build a call and take what it uses out of `members`; the rest becomes its `extra_json`.
+
+    Takes the tool (`tool_name`, `tool`, `name`), the arguments (`args`, `arguments`, `params`, `parameters`,
+    `input`), `result`, `error`, the time (`ts_ms`, `timestamp`), `duration_ms`, `server`, `parent_id` and the id
+    (`call_id`, `id`, `tool_call_id`). The first spelling found is used.
+
+    Raises:
+        RecordError: there is no tool, the tool or its arguments stand twice, or a member has the wrong type.
+    """
+    tool = _take_first(members, _TOOL, clash="tool")
+    if tool is None or not tool or tool.isspace():
+        raise RecordError("the record names no tool")
+    args = _take_args(members)
+    call_id = _take_first(members, _ID)
+    if call_id is None:
+        call_id = default_id
+    result = _take_raw(members, "result")
+    error = error_text(value_of(members.get("error")))
+    if error is None or isinstance(value_of(members.get("error")), str):
+        members.pop("error", None)
+    call = ToolCall(
+        index=index,
+        tool=tool,
+        args_json=args,
+        result_json=result,
+        error=error,
+        outcome=_take_outcome(members) or call_outcome(value_of(result), error),
+        ts_ms=_take_time(members),
+        duration_ms=_take_number(members, "duration_ms"),
+        server=take_text(members, "server"),
+        call_id=call_id,
+        parent_id=take_text(members, "parent_id"),
+        line=line,
+    )
+    return msgspec.structs.replace(call, extra_json=join_members(members)) if members else call
+
+
+def call_with_result(call: ToolCall, members: Members) -> ToolCall:
+    """Return the call with the outcome that a separate result record (`result` or `content`, `error`) reports."""
+    name = "result" if "result" in members else "content"
+    result = _take_raw(members, name)
+    error = error_text(value_of(members.pop("error", None)))
+    failed = any(value_of(members.pop(flag, None)) is True for flag in ("is_error", "isError"))
+    outcome: CallOutcome = "error" if failed else call_outcome(value_of(result), error)
+    answered = "ok" if outcome == "unknown" else outcome
+    return msgspec.structs.replace(call, result_json=result, error=error, outcome=answered)
+
+
+def call_outcome(result: JsonValue, error: str | None) -> CallOutcome:
+    """Tell how a call ended from what was recorded of it.
+
+    `denied` where the result carries the deny contract of an enforcer, `structuredContent.status: deny`.
+    """
+    if isinstance(result, dict):
+        content = result.get("structuredContent")
+        if isinstance(content, dict) and content.get("status") == "deny":
+            return "denied"
+        if result.get("isError") is True:
+            return "error"
+    if error is not None:
+        return "no_response" if error == _NO_RESPONSE else "error"
+    return "unknown" if result is None else "ok"
+
+
+def error_text(error: JsonValue) -> str | None:
+    """Return a recorded error as text: itself, its `message`, or its JSON; None where nothing failed."""
+    if error is None or error is False:
+        return None
+    if isinstance(error, str):
+        return error
+    if isinstance(error, dict) and isinstance(message := error.get("message"), str):
+        return message
+    return msgspec.json.encode(error).decode()
+
+
+def take_text(members: Members, name: str) -> str | None:
+    """Take a text out of `members`; None where it is absent or null. An integer counts as its digits.
+
+    Raises:
+        RecordError: it is of another type.
+    """
+    raw = members.pop(name, None)
+    value = value_of(raw)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RecordError(f"'{name}' is not a text")
+
+
+def _take_first(members: Members, names: tuple[str, ...], *, clash: str = "") -> str | None:
+    """Take the first of several spellings. With `clash`, two of them that differ are an error."""
+    found: str | None = None
+    for name in names:
+        if found is None:
+            found = take_text(members, name)
+        elif clash and name != "name" and name in members and take_text(members, name) not in (None, found):
+            raise RecordError(f"the record names two different values for its {clash}")
+    return found
+
+
+def _take_args(members: Members) -> bytes | None:
+    if "args" in members and "arguments" in members:
+        raise RecordError("the record has both 'args' and 'arguments'")
+    return next((_take_raw(members, name) for name in _ARGS if name in members), None)
+
+
+def _take_raw(members: Members, name: str) -> bytes | None:
+    raw = members.pop(name, None)
+    return None if raw is None or (data := bytes(raw)) == _NULL else data
+
+
+def _take_time(members: Members) -> float | None:
+    for name in _TIME:
+        if name in members:
+            try:
+                return milliseconds(value_of(members.pop(name)))
+            except ValueError as error:
+                raise RecordError(f"'{name}': {error}") from error
+    return None
+
+
+def _take_number(members: Members, name: str) -> float | None:
+    value = value_of(members.pop(name, None))
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RecordError(f"'{name}' is not a number")
+    return value
+
+
+def _take_outcome(members: Members) -> CallOutcome | None:
+    raw = members.get("outcome")
+    if raw is None:
+        return None
+    value = value_of(raw)
+    for known in ("ok", "error", "denied", "no_response", "unknown"):
+        if value == known:
+            del members["outcome"]
+            return known
+    return None
