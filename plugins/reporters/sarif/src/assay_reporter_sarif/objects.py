@@ -128,6 +128,7 @@ def _rule(code: str) -> sarif_om.ReportingDescriptor:
     return sarif_om.ReportingDescriptor(
         id=name,
         short_description=sarif_om.MultiformatMessageString(text=_sentence(known.cause)),
+        full_description=sarif_om.MultiformatMessageString(text=f"{_sentence(known.cause)} {_sentence(remedy)}"),
         help=sarif_om.MultiformatMessageString(text=_sentence(remedy)),
         default_configuration=sarif_om.ReportingConfiguration(level=level),
     )

@@ -62,13 +62,11 @@ def select(run: RunReport, limit: int) -> Selection:
 
 
 def _entries(run: RunReport) -> Iterator[Entry]:
-    """Yield every finding, then every row that is not plainly passed and has none."""
-    told = set[str]()
-    for finding in run.findings:
-        told.add(finding.test_id)
-        yield Entry(finding.code, finding.severity, finding)
+    """Yield the findings of each row, or the row itself where it did not plainly pass and has none."""
     for row in run.rows:
-        if row.status in _ROW_CODES and not row.findings and row.test_id not in told:
+        for finding in row.findings:
+            yield Entry(finding.code, finding.severity, finding)
+        if not row.findings and row.status in _ROW_CODES:
             yield _row_entry(row)
 
 
