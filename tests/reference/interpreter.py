@@ -201,7 +201,10 @@ def _ran(episode: Mapping[str, Any], before: int | None = None) -> list[tuple[in
 def _fits(policy: Mapping[str, Any], operand: Any, call: Mapping[str, Any]) -> bool:
     if isinstance(operand, str):
         return _means(policy, operand, call["tool"])
-    if not _means(policy, operand["tool"], call["tool"]):
+    if operand.get("exact"):
+        if call["tool"] not in (policy.get("aliases") or {}).get(operand["tool"], [operand["tool"]]):
+            return False
+    elif not _means(policy, operand["tool"], call["tool"]):
         return False
     args = call.get("args", {})
     for name, regexes in (operand.get("args_match") or {}).items():
@@ -317,7 +320,8 @@ def sequence_identity(rule: Mapping[str, Any]) -> str:
             for name, regexes in sorted((operand.get("args_match") or {}).items())
             for regex in ([regexes] if isinstance(regexes, str) else regexes)
         ]
-        return operand["tool"] + ("{" + ",".join(wanted) + "}" if wanted else "")
+        wild = operand.get("exact") and ("*" in operand["tool"] or "?" in operand["tool"])
+        return ("=" if wild else "") + operand["tool"] + ("{" + ",".join(wanted) + "}" if wanted else "")
 
     kind = rule["type"]
     content = {
