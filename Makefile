@@ -35,14 +35,14 @@ bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/run.py
 
 nightly: $(VENV)/.ready
-	ASSAY_NIGHTLY=1 HYPOTHESIS_PROFILE=nightly $(PYTEST) -n 2 $(SUITES)
+	ASSAY_NIGHTLY=1 $(PYTEST) -n 2 $(SUITES)
 	for python in python3.11 python3.12 python3.13; do \
 		if $$python -c 'import ensurepip, venv' 2>/dev/null; \
 		then $(MAKE) test VENV=.venv-$$python PYTHON=$$python || exit 1; \
 		else echo "skipped: no $$python here"; fi; done
 
 soak: $(VENV)/.ready
-	ASSAY_NIGHTLY=1 $(PYTEST) -n 2 -m soak --soak-minutes $(or $(MINUTES),30) $(SUITES)
+	$(BIN)/python benchmarks/soak.py --minutes $(or $(MINUTES),30)
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
