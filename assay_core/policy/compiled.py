@@ -22,6 +22,7 @@ from assay_core.model import (
 from assay_core.policy.checks import GuardedCheck
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.identity import limit_identity, shown
+from assay_core.policy.judge import judge
 from assay_core.policy.outcomes import Ledger
 from assay_core.policy.patterns import NameMatcher
 from assay_core.policy.pins import drift, identity_of
@@ -201,8 +202,6 @@ class Policy:
 
     def judge(self, episode: Episode) -> EpisodeVerdict:
         """Decide a whole episode, its end included."""
-        from assay_core.policy.judge import judge
-
         return judge(self, episode)
 
     def close(self, session: Session, *, complete: bool) -> Closing:

@@ -50,8 +50,10 @@ class Ledger:
         slots, shared = self._slots, self._outcome
         for rule in session.unpinned:
             outcomes[slots[rule]] = shared(rule, "not_exercised", "W_CHECK_NOT_EXERCISED", 0)
+        known = self._shared.get
         for rule, count in session.exercised.items():
-            outcomes[slots[rule]] = shared(rule, "held", "", count)
+            found = known((rule, "held", "", count))
+            outcomes[slots[rule]] = found or shared(rule, "held", "", count)
         for rule, (code, times) in session.broken.items():
             count = max(outcomes[slots[rule]].count, times)
             outcomes[slots[rule]] = shared(rule, "violated", code, count)
