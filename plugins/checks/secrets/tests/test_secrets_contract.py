@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
-from assay_check_secrets import SecretsCheck
+from assay_check_secrets import SecretsCheck, SecretsOptions
+from assay_check_secrets.kinds import KINDS
 
+from assay_core.convert import key_names
 from assay_core.errors import AssayError
 from assay_core.model import JsonValue, ToolCall
 from assay_core.policy import load_policy
@@ -63,3 +66,20 @@ def test_a_wrong_section_does_not_load(section: Mapping[str, JsonValue]) -> None
 
     assert caught.value.code == "E_POLICY_PARSE"
     assert "secrets" in caught.value.message
+
+
+def test_the_readme_shows_the_finding_as_it_is() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    policy = load_policy({"version": "2.0", "secrets": {"block": ["aws", "github", "private_key"]}})
+    call = make_call("send_mail", {"body": f"here is the token: {GITHUB}"})
+
+    message = next(each for each in policy.decide(call, policy.session()).violations if each.severity == "deny").message
+
+    assert f"error[E_SECRET_IN_ARGS]: {message} (rule secrets:github" in readme
+
+
+def test_the_readme_lists_every_kind_option_and_code() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    names = {*KINDS, *(code.code for code in SecretsCheck.codes), *key_names(SecretsOptions)}
+
+    assert {name for name in names if f"| `{name}` |" not in readme} == set()

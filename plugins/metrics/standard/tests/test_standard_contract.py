@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import distribution
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from assay_core.contracts import Metric
+from assay_core.convert import key_names
 from assay_core.model import JsonValue
 from assay_core.plugins.drivers import load
 from assay_core.testing import MetricContract
@@ -75,3 +77,13 @@ def test_every_entry_point_has_a_case_here() -> None:
     offered = distribution("assay-metric-standard").entry_points.select(group="assay.metrics")
 
     assert {entry.name for entry in offered} == set(CASES)
+
+
+def test_the_readme_lists_every_type_and_option() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    expected, _, assertions = readme.partition("## Assertions")
+    for name in CASES:
+        plain = name.removeprefix("assert.")
+        (row,) = [line for line in (expected if plain == name else assertions).splitlines() if f"| `{plain}` |" in line]
+        (options,) = cast("Metric", load("assay.metrics", name)).types.values()
+        assert [key for key in key_names(options) if key not in row] == []
