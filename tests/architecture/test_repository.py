@@ -144,6 +144,20 @@ def test_decision_records_are_all_in_the_index() -> None:
     assert sorted(set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", index)) - set(records)) == []
 
 
+def test_every_divergence_from_the_rust_project_names_a_test_that_exists() -> None:
+    page = (REPOSITORY / "docs" / "explanation" / "coming-from-the-rust-assay.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| there ")]
+    without = [row for row in rows if "::test_" not in row and "*later*" not in row.rsplit("|", 2)[1]]
+    missing = [
+        f"{file}::{test}"
+        for file, test in re.findall(r"`([\w/.-]+)::(test_\w+)`", page)
+        if not (REPOSITORY / file).is_file() or f"def {test}(" not in (REPOSITORY / file).read_text()
+    ]
+
+    assert len(rows) > 20
+    assert (without, missing) == ([], [])
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     broken = []
     for path in tracked():
