@@ -99,6 +99,11 @@ def policy_schema(plugin_keys: Mapping[str, JsonObject]) -> JsonObject:
         "tool_pins": _map_of(_pin(), "The identity a tool has to have."),
         "allow": {"type": ["array", "null"], "items": _TEXT, "deprecated": True, "description": "Use tools.allow."},
         "deny": {"type": ["array", "null"], "items": _TEXT, "deprecated": True, "description": "Use tools.deny."},
+        "constraints": {
+            "type": ["array", "object", "null"],
+            "deprecated": True,
+            "description": "The form of version 1; `assay policy migrate` turns it into schemas.",
+        },
         **{key: {"type": ["object", "null"]} for key in ("signatures", "discovery", "runtime_monitor", "kill_switch")},
         **plugin_keys,
     }
