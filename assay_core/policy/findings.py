@@ -7,6 +7,7 @@ are enforced later.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 import attrs
 
@@ -70,6 +71,8 @@ def later_sections(form: PolicyForm) -> tuple[PolicyNotice, ...]:
 
 def covers(pattern: str, other: str) -> bool:
     """Tell whether every name that `other` matches is matched by `pattern`, as far as their text shows it."""
+    if _begin_apart(pattern, other):
+        return False
     row = [True] + [False] * len(other)
     for sign in pattern:
         before, row = row, [False] * (len(other) + 1)
@@ -86,6 +89,8 @@ def covers(pattern: str, other: str) -> bool:
 
 def can_overlap(one: str, other: str) -> bool:
     """Tell whether some name is matched by both patterns."""
+    if _begin_apart(one, other):
+        return False
     row = [True]
     for symbol in other:
         row.append(row[-1] and symbol == "*")
@@ -99,13 +104,26 @@ def can_overlap(one: str, other: str) -> bool:
     return row[-1]
 
 
+def _begin_apart(one: str, other: str) -> bool:
+    """Tell whether the literal beginnings alone keep two patterns from matching the same name."""
+    mine, theirs = _beginning(one), _beginning(other)
+    return not (mine.startswith(theirs) or theirs.startswith(mine))
+
+
+@lru_cache(maxsize=65536)
+def _beginning(pattern: str) -> str:
+    """Return the text in front of the first wildcard."""
+    return pattern.partition("*")[0].partition("?")[0]
+
+
 @attrs.frozen
 class _Gate:
     """Which names the lists under `tools` let through, judged by the text of patterns alone."""
 
-    allow: tuple[NameRule, ...] | None
-    allow_classes: frozenset[str]
-    deny: tuple[NameRule, ...]
+    allowed: frozenset[str] | None  # exact names; None: there is no allow list
+    allowed_patterns: tuple[str, ...]
+    denied: Mapping[str, str]  # exact name to rule
+    denied_patterns: Mapping[str, str]
     deny_classes: frozenset[str]
     classes: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, tuple[str, ...]]
@@ -113,11 +131,16 @@ class _Gate:
     @classmethod
     def of(cls, form: PolicyForm) -> _Gate:
         tools = form.tools
+        deny = dict(_meant_by([rule for rule in tools.deny if rule.origin.severity == "deny"], form.aliases))
+        allow = dict(_meant_by(tools.allow or (), form.aliases))
+        classes = {rule.name for rule in tools.allow_classes or ()}
+        by_class = [tool for tool, names in form.tool_classes.items() if classes.intersection(names)]
         has_list = tools.allow is not None or tools.allow_classes is not None
         return cls(
-            allow=(tools.allow or ()) if has_list else None,
-            allow_classes=frozenset(rule.name for rule in tools.allow_classes or ()),
-            deny=tuple(rule for rule in tools.deny if rule.origin.severity == "deny"),
+            allowed=frozenset([*(name for name, exact in allow if exact), *by_class]) if has_list else None,
+            allowed_patterns=tuple(name for name, exact in allow if not exact),
+            denied={name: f"tools.deny:{rule}" for (name, exact), rule in deny.items() if exact},
+            denied_patterns={name: f"tools.deny:{rule}" for (name, exact), rule in deny.items() if not exact},
             deny_classes=frozenset(rule.name for rule in tools.deny_classes if rule.origin.severity == "deny"),
             classes=form.tool_classes,
             aliases=form.aliases,
@@ -131,42 +154,36 @@ class _Gate:
 
     def denier(self, pattern: str, *, exact: bool) -> str | None:
         """Return the deny rule that covers a whole pattern, or None."""
-        for rule in self.deny:
-            for member in self.meant(rule.name, and_itself=True):
-                if _covers(member, rule.exact, pattern, exact):
-                    return f"tools.deny:{rule.name}"
         if not _is_pattern(pattern, exact):
+            if pattern in self.denied:
+                return self.denied[pattern]
             for name in self.classes.get(pattern, ()):
                 if name in self.deny_classes:
                     return f"tools.deny_classes:{name}"
-        return None
+        return next((rule for member, rule in self.denied_patterns.items() if covers(member, pattern)), None)
 
     def is_allowed(self, pattern: str, *, exact: bool) -> bool:
         """Tell whether some name of a pattern may be on the allow list."""
-        if self.allow is None:
+        if self.allowed is None:
             return True
-        for rule in self.allow:
-            for member in self.meant(rule.name, and_itself=True):
-                if _overlaps(member, rule.exact, pattern, exact):
-                    return True
-        classed = [tool for tool, classes in self.classes.items() if self.allow_classes.intersection(classes)]
-        return any(_overlaps(tool, True, pattern, exact) for tool in classed)
+        if not _is_pattern(pattern, exact):
+            names = pattern in self.allowed
+            return names or any(can_overlap(each, pattern) for each in self.allowed_patterns)
+        return any(can_overlap(each, pattern) for each in (*self.allowed_patterns, *self.allowed))
 
 
 def _is_pattern(name: str, exact: bool) -> bool:
     return not exact and ("*" in name or "?" in name)
 
 
-def _covers(pattern: str, pattern_exact: bool, other: str, other_exact: bool) -> bool:
-    if not _is_pattern(pattern, pattern_exact):
-        return pattern == other and not _is_pattern(other, other_exact)
-    return covers(pattern, other)
-
-
-def _overlaps(one: str, one_exact: bool, other: str, other_exact: bool) -> bool:
-    if not _is_pattern(one, one_exact) and not _is_pattern(other, other_exact):
-        return one == other
-    return can_overlap(one, other)
+def _meant_by(
+    rules: Iterable[NameRule], aliases: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, bool], str]]:
+    """Yield every name or pattern of a list, whether it is exact, and the rule it comes from."""
+    for rule in rules:
+        yield (rule.name, not _is_pattern(rule.name, rule.exact)), rule.name
+        for member in aliases.get(rule.name, ()):
+            yield (member, not _is_pattern(member, False)), rule.name
 
 
 def _empty_allow(form: PolicyForm) -> Iterator[PolicyNotice]:

@@ -141,7 +141,7 @@ def _cross_check(monitor: JsonValue, kill_switch: Written) -> None:
     triggers = kill_switch.get("triggers")
     for item in triggers.items() if triggers and isinstance(triggers.value, list) else []:
         on_rule = item.get("on_rule")
-        if on_rule is not None and on_rule.value not in known:
+        if on_rule is not None and isinstance(on_rule.value, str) and on_rule.value not in known:
             on_rule.wrong(f"runtime_monitor has no rule {on_rule.value!r}")
 
 

@@ -28,6 +28,7 @@ CONTRACTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 TOOLS_KEYS = (*NAME_LISTS, *CLASS_LISTS, *CONTRACTS)
 ORIGIN_KEYS = ("id", "reason", "severity")
 
+MAX_NAME = 1024  # characters; two patterns are compared in steps of their lengths' product
 _HASH = re.compile(r"[0-9a-f]{64}")
 _PIN_KEYS = ("server_id", "tool_name", "schema_hash", "meta_hash")
 
@@ -45,6 +46,9 @@ def name_of(entry: Written, *, words: str = "a tool name or pattern") -> str | N
     """Return a name that can be one: not empty, no space around it."""
     name = entry.text(words=words)
     if name is None:
+        return None
+    if len(name) > MAX_NAME:
+        entry.wrong(f"a name of {len(name)} characters is longer than {MAX_NAME}, the most that is read")
         return None
     if name != name.strip():
         entry.wrong(f"the name {name!r} begins or ends with white space, so it would match no tool")

@@ -62,6 +62,12 @@ def test_a_misspelt_key_is_an_error_with_its_place_and_the_nearest_key(
     assert where(found[0]) == (2, text.index(key) + 1)
 
 
+def test_a_name_longer_than_any_tool_has_is_an_error(tmp_path: Path) -> None:
+    error = refused(tmp_path, HEAD + f"tools: {{deny: [{'a*' * 600}]}}\n")
+
+    assert (error.code, "longer than 1024" in error.message) == ("E_POLICY_PARSE", True)
+
+
 def test_keys_beginning_with_x_are_free_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(

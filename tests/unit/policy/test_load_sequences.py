@@ -35,7 +35,7 @@ def test_every_operator_is_read_with_its_defaults() -> None:
 
 
 def test_an_operand_may_select_by_arguments() -> None:
-    operand = {"tool": "read_*", "args_match": {"path": ["secret", "^/"], "mode": "r"}}
+    operand: JsonValue = {"tool": "read_*", "args_match": {"path": ["secret", "^/"], "mode": "r"}}
     (rule,) = parse_sequence_rules([{"type": "require", "tool": operand}])
 
     assert rule.tool == Operand(tool="read_*", args_match={"path": ("secret", "^/"), "mode": ("r",)})
