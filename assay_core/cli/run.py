@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import click
 
-from assay_core.cli.run_command import carry_out
-from assay_core.cli.run_options import Words, report_words
+from assay_core.cli.words import Words, report_words
 from assay_core.commandline.formats import Report, report_options
-from assay_core.run.request import ReportRequest
 
 __all__ = ["command"]
 
@@ -21,4 +19,7 @@ def command(report: Report, words: Words) -> None:
     Files are told apart by their content: `assay run eval.yaml trace.jsonl`, `assay run trace.jsonl`. Writes
     run.json and summary.json. Exit codes: 0 passed, 1 failed, 2 configuration, 3 infrastructure.
     """
+    from assay_core.cli.run_command import carry_out
+    from assay_core.run.request import ReportRequest
+
     carry_out("run", report, words, [ReportRequest(name="console", by_default=True)])

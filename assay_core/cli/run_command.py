@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import click
 
-from assay_core.cli.run_options import Words, make_request, out_dir, wanted_reports
+from assay_core.cli.run_options import make_request, out_dir, wanted_reports
+from assay_core.cli.words import Words
 from assay_core.commandline.errors import render_error
 from assay_core.commandline.formats import Report
 from assay_core.commandline.output import color_wanted, echo_notice, paint, write_err, write_out
-from assay_core.commandline.visible import sanitise
 from assay_core.commandline.progress import Progress
+from assay_core.commandline.visible import sanitise
 from assay_core.errors import AssayError
 from assay_core.model import RunReport
 from assay_core.run.conductor import Conducted, conduct, failed_before

@@ -1,89 +1,19 @@
-"""The options that `validate`, `run` and `ci` share, and what they make of the words."""
+"""What `validate`, `run` and `ci` make of their words: files sorted out by content, defaults filled in."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-import attrs
-import click
-
-from assay_core.commandline.output import ColorChoice
+from assay_core.cli.words import Words
 from assay_core.config import Defaults, discover, kind_of
 from assay_core.errors import UsageError
 from assay_core.model import JsonValue
 from assay_core.run.request import Command, ReportRequest, RunRequest
 
-__all__ = ["Words", "make_request", "report_words", "run_words"]
+__all__ = ["make_request", "out_dir", "wanted_reports"]
 
-F = TypeVar("F", bound=Callable[..., Any])  # a click callback
 _DOCUMENTS = (".yaml", ".yml")
-
-
-@attrs.frozen(kw_only=True)
-class Words:
-    """What the command line said, as click decoded it."""
-
-    files: tuple[str, ...] = ()
-    config: str | None = None
-    policy: str | None = None
-    trace: str | None = None
-    trace_format: str | None = None
-    lenient: bool = False
-    strict: bool = False
-    deny_deprecations: bool = False
-    deny: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-    color: ColorChoice = "auto"
-    quiet: bool = False
-    verbose: int = 0
-    report: tuple[str, ...] = ()
-    sarif: str | None = None
-    junit: str | None = None
-    pr_comment: str | None = None
-    evidence: str | None = None
-    out_dir: str | None = None
-
-
-_COMMON = (
-    click.argument("files", nargs=-1, metavar="[SUITE|POLICY] [TRACE]"),
-    click.option("--config", metavar="FILE", help="The suite. Default: eval.yaml here or above."),
-    click.option("--policy", metavar="FILE", help="The policy, in place of the suite's."),
-    click.option("--trace-file", "--trace", "trace", metavar="FILE", help="The recorded trace; - is standard input."),
-    click.option("--trace-format", metavar="NAME", help="The importer, where the content does not tell."),
-    click.option("--lenient", is_flag=True, help="Unknown keys are warnings, not errors."),
-    click.option("--strict", is_flag=True, help="Warnings and open rules fail."),
-    click.option("--deny-deprecations", is_flag=True, help="Old forms of a policy are errors."),
-    click.option("--deny", multiple=True, type=click.Choice(["network"]), help="Refuse checks that need it."),
-    click.option("--set", "settings", multiple=True, metavar="reporters.NAME.KEY=VALUE", help="An option of a report."),
-    click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),
-    click.option("-q", "--quiet", is_flag=True, help="Only what failed, and the verdict."),
-    click.option("-v", "--verbose", count=True, help="More, and still more."),
-)
-_REPORTS = (
-    click.option("--report", multiple=True, metavar="NAME[=FILE]", help="Write a report; repeatable."),
-    click.option("--sarif", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report sarif[=FILE]."),
-    click.option("--junit", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report junit[=FILE]."),
-    click.option(
-        "--pr-comment", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report pr-comment[=FILE]."
-    ),
-    click.option(
-        "--evidence", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report evidence[=FILE]."
-    ),
-    click.option("--out-dir", metavar="DIR", help="Where run.json, summary.json and reports go. Default: here."),
-)
-
-
-def run_words(function: F) -> F:
-    """Give a command the options of every run; its function gets them as `words`."""
-    return _with(function, _COMMON)
-
-
-def report_words(function: F) -> F:
-    """Give a command the options of every run and those for reports; its function gets them as `words`."""
-    return _with(function, (*_COMMON, *_REPORTS))
 
 
 def make_request(command: Command, words: Words, reports: Sequence[ReportRequest]) -> RunRequest:
@@ -140,18 +70,6 @@ def wanted_reports(words: Words) -> list[ReportRequest]:
         if value is not None:
             wanted.append(ReportRequest(name=name, path=value or None))
     return wanted
-
-
-def _with(function: F, options: Sequence[Callable[[F], F]]) -> F:
-    @functools.wraps(function)
-    def call(*args: object, **kwargs: Any) -> object:  # Any: click's values
-        names = {field.name for field in attrs.fields(Words)}
-        words = Words(**{name: kwargs.pop(name) for name in list(kwargs) if name in names})
-        return function(*args, words=words, **kwargs)
-
-    for option in reversed(options):
-        call = option(call)
-    return call  # type: ignore[return-value]  # a click callback
 
 
 def _sorted_out(words: Words, defaults: Defaults) -> dict[str, Path]:
