@@ -105,6 +105,8 @@ _DEAD["Draft4Validator"] = {
 
 _Schema: TypeAlias = JsonValue
 _MAX_DEPTH = 200
+_MAX_WEIGHT = 10_000  # schemas that look at one and the same value
+_MAX_VISITS = 100_000  # of schemas, before emptiness is taken to be unprovable
 
 
 class SchemaFault(Exception):
@@ -136,7 +138,10 @@ def refuses_nothing(schema: _Schema) -> bool:
 
     Judged by the text alone. False does not prove that some value is refused.
     """
-    return _is_open(schema, schema, frozenset())
+    try:
+        return _is_open(schema, _Visits(schema), frozenset())
+    except _TooMany:
+        return False
 
 
 def _walk(schema: _Schema, root: _Schema, pointer: str, draft: str, depth: int) -> None:
@@ -225,26 +230,31 @@ def _anchored(schema: _Schema, name: str) -> Iterator[JsonObject]:
 
 
 def _find_endless(root: _Schema) -> None:
-    """Refuse a reference that comes back to itself without going down into the value.
+    """Refuse a reference that comes back to itself without going down into the value, and references that multiply.
 
     Depth first over the schemas that look at the same value. Schemas are told apart by identity: references
     resolve to the very objects that were walked.
     """
-    done: set[int] = set()
+    weights: dict[int, int] = {}
     for start in _all(root):
-        _descend(start, root, done, set(), 0)
+        _weigh(start, root, weights, set(), 0)
 
 
-def _descend(schema: _Schema, root: _Schema, done: set[int], path: set[int], depth: int) -> None:
-    if not isinstance(schema, Mapping) or id(schema) in done:
-        return
+def _weigh(schema: _Schema, root: _Schema, weights: dict[int, int], path: set[int], depth: int) -> int:
+    """Return how many schemas the engine looks at for one value, this one included."""
+    if not isinstance(schema, Mapping):
+        return 1
+    if id(schema) in weights:
+        return weights[id(schema)]
     if id(schema) in path or depth > 4 * _MAX_DEPTH:
         raise SchemaFault("", "a $ref comes back to itself without going down into the value")
     path.add(id(schema))
-    for inner in _in_place(schema, root):
-        _descend(inner, root, done, path, depth + 1)
+    weight = 1 + sum(_weigh(inner, root, weights, path, depth + 1) for inner in _in_place(schema, root))
     path.discard(id(schema))
-    done.add(id(schema))
+    if weight > _MAX_WEIGHT:
+        raise SchemaFault("", f"the references multiply to more than {_MAX_WEIGHT} schemas for one value")
+    weights[id(schema)] = weight
+    return weight
 
 
 def _in_place(schema: JsonObject, root: _Schema) -> Iterator[_Schema]:
@@ -268,37 +278,55 @@ def _all(schema: _Schema) -> Iterator[_Schema]:
             yield from _all(inner)
 
 
-def _is_open(schema: _Schema, root: _Schema, seen: frozenset[int]) -> bool:
+class _TooMany(Exception):
+    """The schema is too entangled to judge by its text."""
+
+
+class _Visits:
+    """The root of a walk, and how far it may still go."""
+
+    def __init__(self, root: _Schema) -> None:
+        self.root = root
+        self._left = _MAX_VISITS
+
+    def count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMany
+
+
+def _is_open(schema: _Schema, visits: _Visits, seen: frozenset[int]) -> bool:
     if isinstance(schema, bool):
         return schema
     if not isinstance(schema, Mapping):
         return False
+    visits.count()
     if id(schema) in seen:
         return True  # a recursive schema refuses only what another part of it refuses
     inner = seen | {id(schema)}
-    return all(_is_idle(str(key), value, schema, root, inner) for key, value in schema.items())
+    return all(_is_idle(str(key), value, schema, visits, inner) for key, value in schema.items())
 
 
-def _is_idle(key: str, value: JsonValue, schema: JsonObject, root: _Schema, seen: frozenset[int]) -> bool:
+def _is_idle(key: str, value: JsonValue, schema: JsonObject, visits: _Visits, seen: frozenset[int]) -> bool:
     """Tell whether one keyword of a schema can refuse nothing."""
     if key in _ASSERTING:
         return _is_idle_assertion(key, value, schema)
     if key in ("$defs", "definitions", "if"):
         return True
     if key in ("then", "else"):
-        return "if" not in schema or _is_open(value, root, seen)
+        return "if" not in schema or _is_open(value, visits, seen)
     if key in _REFERENCES:
-        return _is_open(_resolve(value, root, key), root, seen)
+        return _is_open(_resolve(value, visits.root, key), visits, seen)
     if key in ("not", "contains", "oneOf"):
         return False
     if key == "anyOf" and isinstance(value, (list, tuple)):
-        return any(_is_open(each, root, seen) for each in value)
+        return any(_is_open(each, visits, seen) for each in value)
     if key in _NAMED and isinstance(value, Mapping):
-        return all(each == [] or _is_open(each, root, seen) for each in value.values())
+        return all(each == [] or _is_open(each, visits, seen) for each in value.values())
     if key in _LIST and isinstance(value, (list, tuple)):
-        return all(_is_open(each, root, seen) for each in value)
+        return all(_is_open(each, visits, seen) for each in value)
     if key in _ONE:
-        return _is_open(value, root, seen)
+        return _is_open(value, visits, seen)
     return key not in _KNOWN or key in _ANNOTATING or key in _STANDARD
 
 

@@ -119,9 +119,12 @@ def compile_schema(
         if fault := find_fault(merged, draft):
             raise fault
         check, iterate = _engine(merged, draft)
+        vacuous = refuses_nothing(merged)
     except SchemaFault as fault:
         raise InputError(code=code, message=fault.text, remedy=fault.remedy, place=place) from None
-    return CompiledSchema(merged, check, iterate, vacuous=refuses_nothing(merged))
+    except RecursionError:
+        raise InputError(code=code, message="the schema is nested too deep", place=place) from None
+    return CompiledSchema(merged, check, iterate, vacuous=vacuous)
 
 
 def _merged(schema: JsonValue, defs: JsonObject | None) -> _Schema:
@@ -170,6 +173,8 @@ def _engine(schema: _Schema, draft: str) -> tuple[Callable[[object], bool], Call
                 where, "the pattern is not a regular expression that the linear-time engine takes"
             ) from None
         raise SchemaFault(where, detail[:_MAX_MESSAGE]) from None
+    except RecursionError:
+        raise
     except Exception as error:  # noqa: BLE001 - an engine that cannot compile it cannot check with it
         raise SchemaFault("", f"{type(error).__name__}: {str(error)[:_MAX_MESSAGE]}") from None
     return validator.is_valid, validator.iter_errors

@@ -121,6 +121,34 @@ def test_deep_schema_is_refused_and_not_walked_to_the_bottom() -> None:
         compile_schema(schema)
 
 
+def test_deep_value_inside_a_schema_is_refused() -> None:
+    value: Any = 1
+    for _ in range(50_000):
+        value = [value]
+
+    with pytest.raises(InputError, match="nested too deep"):
+        compile_schema({"type": "array", "const": value})
+
+
+def test_references_that_multiply_are_refused() -> None:
+    definitions: dict[str, Any] = {"a0": {"minLength": 1}}
+    for level in range(1, 60):
+        twice = [{"$ref": f"#/$defs/a{level - 1}"}] * 2
+        definitions[f"a{level}"] = {"allOf": twice}
+
+    with pytest.raises(InputError, match="the references multiply"):
+        compile_schema({"$defs": definitions, "$ref": "#/$defs/a59"})
+
+
+def test_emptiness_that_cannot_be_judged_soon_is_not_claimed() -> None:
+    definitions: dict[str, Any] = {"a0": {}}
+    for level in range(1, 40):
+        below = {"$ref": f"#/$defs/a{level - 1}"}
+        definitions[f"a{level}"] = {"properties": {"x": below, "y": below}}
+
+    assert not compile_schema({"$defs": definitions, "$ref": "#/$defs/a39"}).vacuous
+
+
 def test_recursive_schema_that_goes_down_into_the_value_is_fine() -> None:
     schema = compile_schema(
         {"type": "object", "properties": {"child": {"$ref": "#"}, "n": {"type": "integer"}}, "$anchor": "tree"}
