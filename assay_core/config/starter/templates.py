@@ -56,7 +56,7 @@ def workflow(provider: Provider, trace: str | None) -> str:
             message=f"the trace {trace!r} cannot stand in a CI job under this name",
             remedy="use letters, digits and ._/@+=,- in its name, or leave out --ci",
         )
-    words = ["assay", "ci", *([trace] if trace else []), "--sarif", "assay.sarif", "--junit", "junit.xml"]
+    words = ["assay", "ci", *([trace] if trace else []), "--sarif=assay.sarif", "--junit=junit.xml"]
     record = (
         "Run your agent here and record its trace; until then the committed one is gated."
         if trace

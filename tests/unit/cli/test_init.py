@@ -104,7 +104,7 @@ def test_init_reports_in_json(project: Path, capsys: pytest.CaptureFixture[str])
 def test_init_writes_a_ci_job(project: Path, words: list[str], name: str) -> None:
     assert main(["init", "--hello-trace", *words]) == 0
 
-    assert "assay ci traces/hello.jsonl --sarif assay.sarif --junit junit.xml" in (project / name).read_text()
+    assert "assay ci traces/hello.jsonl --sarif=assay.sarif --junit=junit.xml" in (project / name).read_text()
 
 
 def test_init_works_in_a_folder_that_is_not_there_yet(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

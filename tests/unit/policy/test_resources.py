@@ -10,7 +10,7 @@ from assay_core.errors import PolicyError
 from assay_core.policy.load import load_policy
 from assay_core.policy.resources import Endpoint, ResourceError, expand, read_target, variables
 
-VALUES = {"CWD": "/work", "HOME": "/home/me", "TMP": "/tmp", "USER": "me"}
+VALUES = {"CWD": "/here", "HOME": "/home/me", "TMP": "/tmp", "USER": "me"}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_target_that_means_nothing_is_refused(section: str, target: str, messa
 @pytest.mark.parametrize(
     ("target", "expanded"),
     [
-        ("${CWD}/", "/work/"),
+        ("${CWD}/", "/here/"),
         ("${HOME}/.ssh/", "/home/me/.ssh/"),
         ("${TMP}/${USER}", "/tmp/me"),
         ("/a/$HOME", "/a/$HOME"),

@@ -45,7 +45,7 @@ def test_workflow_is_yaml_and_uses_no_foreign_action(provider: str) -> None:
     parse_document(text, "workflow.yml")
     used = [line.split("uses:")[1].strip() for line in text.splitlines() if "uses:" in line]
     assert all(each.startswith(("actions/", "github/")) for each in used)
-    assert "assay ci traces/hello.jsonl --sarif assay.sarif --junit junit.xml" in text
+    assert "assay ci traces/hello.jsonl --sarif=assay.sarif --junit=junit.xml" in text
     assert "{{" not in text.replace("${{", "")
 
 
