@@ -82,9 +82,10 @@ def describe_plugin(report: Report, name: str) -> None:
 
 
 def _catalogue() -> Catalogue:
-    from assay_core.cli.shell import project_catalogue
+    from assay_core.cli.shell import project_rules
+    from assay_core.plugins.catalogue import Catalogue
 
-    return project_catalogue()
+    return Catalogue.scan().under(project_rules())
 
 
 def _checked(drivers: Drivers, record: PluginRecord) -> tuple[str, str]:

@@ -13,17 +13,17 @@ import click
 from assay_core.cli.tree import PLUGIN_KEY, root_group
 
 if TYPE_CHECKING:
-    from assay_core.plugins.catalogue import Catalogue
+    from assay_core.model import PluginRules
     from assay_core.plugins.record import PluginRecord
 
-__all__ = ["project_catalogue", "run"]
+__all__ = ["project_rules", "run"]
 
 _BROKEN_PIPE = 141  # 128 + SIGPIPE: what a shell shows for a program whose reader has gone
 
 
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code. The words are those after `assay`."""
-    root = root_group(project_catalogue)
+    root = root_group(project_rules)
     if "_ASSAY_COMPLETE" in os.environ:
         root.main(args=list(words), prog_name="assay")  # answers the shell and exits
     try:
@@ -79,8 +79,10 @@ def _told(error: BaseException, words: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else 2
 
 
-def project_catalogue() -> Catalogue:
-    """Return what is installed, under the rules of the project's pyproject.toml."""
-    from assay_core.plugins.catalogue import Catalogue
+def project_rules() -> PluginRules:
+    """Return what the project's pyproject.toml says of plugins."""
+    from pathlib import Path
 
-    return Catalogue.scan()
+    from assay_core.config import Defaults
+
+    return Defaults.read(Path.cwd()).plugins

@@ -15,6 +15,7 @@ from assay_core.plugins.catalogue import Catalogue
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from assay_core.model import PluginRules
     from assay_core.plugins.record import PluginRecord
 
 __all__ = ["PLUGIN_KEY", "CommandGroup", "root_group"]
@@ -32,7 +33,7 @@ class CommandGroup(click.Group):
     def __init__(
         self,
         path: tuple[str, ...],
-        catalogue: Callable[[], Catalogue],
+        rules: Callable[[], PluginRules],
         own: click.Group | None = None,
     ) -> None:
         if own is None:
@@ -50,12 +51,13 @@ class CommandGroup(click.Group):
                 context_settings=own.context_settings,
             )
         self._path = path
-        self._catalogue = catalogue
+        self._rules = rules
         self._own = own
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the next words, sorted, without importing anything."""
-        return sorted({*self._own_names(ctx), *(words[0] for words, _ in self._below())})
+        below = (words[0] for words, record in self._below() if record.state == "ready")
+        return sorted({*self._own_names(ctx), *below})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return the command behind a word, None where there is none.
@@ -67,11 +69,11 @@ class CommandGroup(click.Group):
         below = [(words, record) for words, record in self._below() if words[0] == cmd_name]
         found = self._own_command(ctx, cmd_name)
         if found is None and any(len(words) == 1 for words, _ in below):
-            record = self._catalogue().find(GROUP, " ".join(path))
+            record = Catalogue.scan().under(self._rules()).find(GROUP, " ".join(path))
             ctx.meta[PLUGIN_KEY] = record
             found = _load(record)
         if (found is None or isinstance(found, click.Group)) and any(len(words) > 1 for words, _ in below):
-            return CommandGroup(path, self._catalogue, found)
+            return CommandGroup(path, self._rules, found)
         return found
 
     def resolve_command(
@@ -115,9 +117,9 @@ class CommandGroup(click.Group):
         """Return the plugin commands below this group, with the words that are left, by name."""
         depth = len(self._path)
         found = []
-        for record in self._catalogue().records(GROUP):
+        for record in Catalogue.scan().records(GROUP):
             words = tuple(record.name.split(" "))
-            if record.group and len(words) > depth and words[:depth] == self._path:
+            if len(words) > depth and words[:depth] == self._path:
                 found.append((words[depth:], record))
         return found
 
@@ -157,9 +159,9 @@ class _Root(CommandGroup):
         return CORE_COMMANDS[name].summary if name in CORE_COMMANDS else super()._summary(ctx, name)
 
 
-def root_group(catalogue: Callable[[], Catalogue]) -> click.Group:
-    """Return the group `assay`. The catalogue is asked for only when a command is not one of the core's."""
-    root = _Root((), catalogue)
+def root_group(rules: Callable[[], PluginRules]) -> click.Group:
+    """Return the group `assay`. The rules are asked for only when a command of a plugin is to be run."""
+    root = _Root((), rules)
     root.no_args_is_help = False
     root.invoke_without_command = True
     root.callback = _overview_or_nothing

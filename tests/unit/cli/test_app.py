@@ -327,3 +327,17 @@ def test_shell_completion_offers_words_without_importing_plugins(line: str, expe
     )
 
     assert expected in answer.stdout.split("\n")
+
+
+def test_pyproject_may_deny_a_command_of_a_plugin(
+    fakes: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fakes("commands")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[tool.assay.plugins]\ndeny = ["acme-tools"]\n')
+
+    assert main(["acme.tools", "near"]) == 2
+
+    assert "error[E_PLUGIN_DENIED]" in capsys.readouterr().err
+    assert "acme_tools" not in sys.modules
+    assert main(["version", "--format", "json"]) == 0
