@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 import pytest
+from assay_check_secrets.budget import Budget, TooMuchWork
 from assay_check_secrets.encodings import from_base64, from_url_encoding
 from assay_check_secrets.inspection import inspect
 from assay_check_secrets.kinds import KINDS, Kind
-from assay_check_secrets.scanner import Budget, Scanner, TooMuchWork
+from assay_check_secrets.scanner import Scanner
 
 from assay_core.model import JsonValue
 
@@ -100,11 +101,19 @@ def test_the_budget_ends_a_search() -> None:
         scanner.find("a" * 200, Budget(199))
 
 
+def test_the_budget_is_spent_before_anything_is_decoded() -> None:
+    for decode in (lambda: from_base64("A" * 200, 24, Budget(599)), lambda: from_url_encoding("%41" * 10, Budget(29))):
+        with pytest.raises(TooMuchWork):
+            decode()
+
+
 def test_decoding_leaves_rubbish_harmless() -> None:
-    assert from_url_encoding("100 % sure %zz %41") == "100 % sure %zz A"
-    assert from_url_encoding("no sign") == "no sign"
-    assert from_base64("short", 24) == ""
-    assert from_base64("A" * 25, 24).isascii()
+    budget = Budget(PLENTY)
+
+    assert from_url_encoding("100 % sure %zz %41", budget) == "100 % sure %zz A"
+    assert from_url_encoding("no sign", budget) == "no sign"
+    assert from_base64("short", 24, budget) == ""
+    assert set(from_base64("\xff/8+" * 30 + "A" * 25, 24, budget)) <= {" ", "\n", *map(chr, range(0x20, 0x7F))}
 
 
 def test_many_allowed_credentials_in_one_text_hide_no_other() -> None:

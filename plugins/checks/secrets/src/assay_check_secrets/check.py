@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from assay_check_secrets.budget import Budget, TooMuchWork
 from assay_check_secrets.inspection import Found, inspect
 from assay_check_secrets.options import SecretsOptions
-from assay_check_secrets.scanner import Budget, Scanner, TooMuchWork
+from assay_check_secrets.scanner import Scanner
 from assay_core.contracts import CheckContext
 from assay_core.documents.strict_json import StrictJsonError, decode_strict
 from assay_core.errors import PolicyError, ReasonCode
@@ -17,7 +18,7 @@ from assay_core.policy import ToolPattern
 
 __all__ = ["CompiledSecrets", "SecretsCheck"]
 
-_WORK = 16  # characters searched at most, decoded layers included, per byte of `max_bytes`
+_WORK = 16  # characters made and searched at most, per byte of `max_bytes`
 _MOST_FINDINGS = 32  # per call; a call with so many is refused anyway
 _UNSCANNED_RULE = "secrets:unscanned"
 

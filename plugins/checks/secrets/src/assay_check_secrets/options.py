@@ -20,4 +20,4 @@ class SecretsOptions:
     allow: tuple[str, ...] = ()  # credentials that are public, such as those of a vendor's documentation
     severity: Severity = "deny"
     responses: bool = False  # True: results and errors of tools are looked at as well
-    max_bytes: int = 4 * 1024 * 1024  # larger arguments or results are refused as not inspected
+    max_bytes: int = 2 * 1024 * 1024  # larger arguments or results are refused as not inspected

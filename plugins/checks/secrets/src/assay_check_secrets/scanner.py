@@ -6,35 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from assay_check_secrets.budget import Budget
 from assay_check_secrets.encodings import from_base64, from_url_encoding, unwrapped
 from assay_check_secrets.kinds import KINDS, Kind
 from assay_core.policy import LinearRegex, linear_regex
 
-__all__ = ["Budget", "Hit", "Scanner", "TooMuchWork"]
+__all__ = ["Hit", "Scanner"]
 
 _LAYERS = 3  # encodings taken off one another, e.g. base64 of base64 within URL encoding
 _SHORTEST_RUN = 24  # shorter runs of base64 are not decoded: too many words and paths are such runs
-
-
-class TooMuchWork(Exception):
-    """The arguments unfold to more text than the budget allows."""
-
-
-@attrs.define
-class Budget:
-    """How many characters may still be searched in one call."""
-
-    characters: int
-
-    def spend(self, characters: int) -> None:
-        """Take note of work.
-
-        Raises:
-            TooMuchWork: the budget is used up.
-        """
-        self.characters -= characters
-        if self.characters < 0:
-            raise TooMuchWork
 
 
 @attrs.frozen
@@ -74,20 +54,19 @@ class Scanner:
         Raises:
             TooMuchWork: what the text unfolds to exceeds the budget.
         """
+        budget.spend(len(text))
         if self._is_dull(text):
-            budget.spend(len(text))
             return ()
         found: dict[Kind, Hit] = {}
         layers: list[tuple[str, tuple[str, ...]]] = [(text, ())]
         while layers:
             layer, encodings = layers.pop()
-            budget.spend(len(layer))
             if self._is_dull(layer):
                 continue
             for kind in self._kinds_in(layer):
                 found.setdefault(kind, Hit(kind, encodings))
             if len(encodings) < _LAYERS:
-                layers.extend((inner, (*encodings, name)) for name, inner in self._unfold(layer))
+                layers.extend((inner, (*encodings, name)) for name, inner in self._unfold(layer, budget))
         if key is not None and self._pairs:
             for kind in self._matching(self._pairs, f"{key}={text}"):
                 found.setdefault(kind, Hit(kind))
@@ -108,10 +87,10 @@ class Scanner:
         joined = unwrapped(text)
         return len(joined) == len(text) or not self._suspect.search(joined)
 
-    def _unfold(self, text: str) -> Iterator[tuple[str, str]]:
-        if (decoded := from_url_encoding(text)) != text:
+    def _unfold(self, text: str, budget: Budget) -> Iterator[tuple[str, str]]:
+        if (decoded := from_url_encoding(text, budget)) != text:
             yield "URL encoding", decoded
-        if decoded := from_base64(text, self._run):
+        if decoded := from_base64(text, self._run, budget):
             yield "base64", decoded
 
     def _kinds_in(self, text: str) -> Iterator[Kind]:
