@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -54,6 +55,18 @@ def test_first_metric_ends_as_the_page_says(tmp_path: Path, most: int, code: int
 
     assert done.returncode == code, done.stdout + done.stderr
     assert ("trace.jsonl:4: " in done.stdout + done.stderr) is (code == 1)
+
+
+def test_reference_of_contracts_and_hooks_is_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("plugin_reference", REPOSITORY / "docs" / "plugin_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    for name, text in module.pages().items():
+        page = REPOSITORY / "docs" / "reference" / name
+        assert page.read_text(encoding="utf-8") == text, f"{name} is out of step: run `make docs`"
 
 
 def test_every_group_is_in_the_table() -> None:
