@@ -213,13 +213,16 @@ class Policy:
         if (session.live and self._refuses_live) or (self.max_total is not None and session.decided >= self.max_total):
             return False
         try:
-            if hot.check is not None and not hot.check(call.args):
+            args = call.args if hot.check is not None or hot.selected else None
+            if hot.check is not None and not hot.check(args):
                 return False
         except Exception:  # noqa: BLE001 - what cannot be checked does not fit; the steps say why
             return False
         for slot, breaks, roles in hot.guards:
             if breaks(session.states[slot], roles, session.ran):
                 return False
+        if hot.selected and break_steps(hot.selected, session.states, call.tool, args, session.ran):
+            return False
         return not (self.checks and self.check_violations(call, session))
 
     def check_violations(self, call: ToolCall, session: Session) -> list[Violation]:

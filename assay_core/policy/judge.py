@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from assay_core.model import CallDecision, Episode, EpisodeVerdict, ToolCall
+from assay_core.model import CallDecision, Episode, EpisodeVerdict, Event, ToolCall
+from assay_core.policy.sequences import advance_steps, break_steps
 
 if TYPE_CHECKING:
     from assay_core.policy.compiled import Policy
@@ -26,31 +28,56 @@ def judge(policy: Policy, episode: Episode) -> EpisodeVerdict:
     session = policy.session()
     if episode.tool_definitions is not None:
         session.learn(None, episode.tool_definitions)
+    decisions = _decisions(policy, session, episode.events)
+    closing, outcomes = session.finish(complete=episode.complete)
+    return EpisodeVerdict(
+        decided=session.decided,
+        denied=sum(each.decision.verdict == "deny" for each in decisions),
+        warned=sum(each.decision.verdict == "warn" for each in decisions),
+        decisions=tuple(decisions),
+        closing=closing,
+        outcomes=outcomes,
+        complete=episode.complete,
+    )
+
+
+def _decisions(policy: Policy, session: Session, events: Sequence[Event]) -> list[CallDecision]:
+    """Decide and commit every call; return the decisions that are more than plain allows.
+
+    One long loop on purpose: a function call more per recorded call would cost a tenth of the whole.
+    """
     decisions: list[CallDecision] = []
     hot_plans, states, exercised = policy.hot_plans, session.states, session.exercised
     limit = float("inf") if policy.max_total is None else policy.max_total
     has_checks = bool(policy.checks)
     ran = decided = 0
-    for call in episode.events:
+    for call in events:
         if type(call) is not ToolCall:
             continue
         hot = hot_plans.get(call.tool) or policy.plan(call.tool).hot
         if hot is not None and decided < limit:
-            check, guards, moves, rule, remark = hot
+            check, guards, moves, selected, rule, remark = hot
+            args: object = None
             try:
-                args_json = call.args_json
-                fits = check is None or check(_decode(args_json) if args_json is not None else {})
+                if check is not None or selected:
+                    args_json = call.args_json
+                    args = _decode(args_json) if args_json is not None else {}
+                fits = check is None or check(args)
             except Exception:  # noqa: BLE001 - what cannot be checked does not fit; the slow path says why
                 fits = False
             for slot, breaks, roles in guards:
                 if breaks(states[slot], roles, ran):
                     fits = False
+            if selected and fits:
+                fits = not break_steps(selected, states, call.tool, args, ran)
             if has_checks and fits:
                 fits = not policy.check_violations(call, session)
             if fits:
                 if call.outcome != "denied":
                     for slot, advance, roles in moves:
                         states[slot] = advance(states[slot], roles, ran, decided)
+                    if selected:
+                        advance_steps(selected, states, args, ran, decided)
                     if has_checks:
                         session.advance_checks(call)
                     ran += 1
@@ -68,21 +95,4 @@ def judge(policy: Policy, episode: Episode) -> EpisodeVerdict:
             decisions.append(CallDecision(call_index=decided, decision=decision))
         ran, decided = session.ran, session.decided
     session.ran, session.decided = ran, decided
-    return _verdict(session, episode, decisions)
-
-
-def _verdict(session: Session, episode: Episode, decisions: list[CallDecision]) -> EpisodeVerdict:
-    closing, outcomes = session.finish(complete=episode.complete)
-    return EpisodeVerdict(
-        decided=session.decided,
-        denied=_count(decisions, "deny"),
-        warned=_count(decisions, "warn"),
-        decisions=tuple(decisions),
-        closing=closing,
-        outcomes=outcomes,
-        complete=episode.complete,
-    )
-
-
-def _count(decisions: list[CallDecision], verdict: str) -> int:
-    return sum(each.decision.verdict == verdict for each in decisions)
+    return decisions

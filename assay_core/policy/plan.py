@@ -47,6 +47,7 @@ class Hot(NamedTuple):
     check: Callable[[object], bool] | None  # the schema's own test; an exception counts as False
     guards: tuple[tuple[int, Callable[[State, int, int], bool], int], ...]  # (slot, breaks, roles)
     moves: tuple[tuple[int, Callable[[State, int, int, int], State], int], ...]  # (slot, advance, roles)
+    selected: tuple[Step, ...]  # the steps that look into the arguments
     exercised: str | None  # the one rule beside the sequences that such a call exercises
     remark: Decision | None  # the decision, where it is more than a plain allow
 
@@ -125,13 +126,18 @@ class Planner:
             exercised=tuple(exercised),
             hot=None,
         )
-        if confusable or names or pins or limits or needs_args or len(exercised) > 1:
+        if confusable or names or pins or limits or len(exercised) > 1:
             return plan
-        guards = tuple((step.slot, step.breaks, step.roles) for step in steps if step.breaks)
-        moves = tuple((step.slot, step.advance, step.roles) for step in steps if step.advance and step.roles)
+        guards = tuple((step.slot, step.breaks, step.roles) for step in steps if step.breaks and not step.conditional)
+        moves = tuple(
+            (step.slot, step.advance, step.roles)
+            for step in steps
+            if step.advance and step.roles and not step.conditional
+        )
+        selected = tuple(step for step in steps if step.conditional)
         check = schema.engine_check if schema else None
         remark = plan.settled if plan.settled.verdict != "allow" else None
-        return attrs.evolve(plan, hot=Hot(check, guards, moves, exercised[0] if exercised else None, remark))
+        return attrs.evolve(plan, hot=Hot(check, guards, moves, selected, exercised[0] if exercised else None, remark))
 
     def confusable(self, tool: str) -> tuple[Violation, ...]:
         """Step 0: the name is printable ASCII, or spelt out in tools.allow. Nothing is normalised."""
