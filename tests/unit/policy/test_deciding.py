@@ -86,7 +86,7 @@ def test_confusable_name_passes_where_allow_spells_it_exactly() -> None:
 
 # -- step 1 -------------------------------------------------------------------------------------------------------
 
-SCHEMA = {"type": "object", "properties": {"b": {}, "a": {}}}
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"b": {}, "a": {}}}
 
 
 def definition(**changes: Any) -> ToolDefinition:
@@ -370,6 +370,16 @@ def test_rule_past_its_deadline_refuses_every_live_call_but_the_one_owed(
     session.commit(ToolCall.of("status"), ALLOW)
     assert decide(made, "a", session=session) is ALLOW
     assert [each.code for each in session.finish().violations] == ["E_SEQUENCE_VIOLATION"]  # reported once, late
+
+
+def test_a_later_trigger_does_not_put_off_the_deadline_of_the_first() -> None:
+    rule = {"type": "after", "trigger": "deploy", "then": "status", "within": 2, "on_violation": "deny"}
+    calls = [ToolCall.of(name) for name in ("deploy", "deploy", "a", "a")]
+
+    decisions = run(policy(sequences=[rule]), *calls, live=True)
+
+    assert [each.verdict for each in decisions] == ["allow", "allow", "allow", "deny"]
+    assert decisions[3].violations[0].antecedent == 0
 
 
 def test_rule_past_its_deadline_refuses_nothing_without_on_violation_or_in_a_trace() -> None:
