@@ -94,7 +94,7 @@ def test_a_verdict_does_not_depend_on_which_other_plugins_are_installed(fakes: C
         for name in drivers.names("assay.metrics"):
             if name != "acme.latency":
                 drivers.load("assay.metrics", name).measure(shared)  # type: ignore[attr-defined]  # the fakes'
-        return list(drivers.load("assay.metrics", "acme.latency").measure(shared))  # type: ignore[attr-defined]
+        return list(drivers.load("assay.metrics", "acme.latency").measure(shared))  # type: ignore[attr-defined]  # fakes
 
     assert verdict(fakes("good")) == verdict(fakes("mutating", "good")) == [MetricResult(outcome=Outcome.HELD)]
 

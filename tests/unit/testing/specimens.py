@@ -63,7 +63,7 @@ class ListingImporter(Importer):
         stream = source.open()
         report.records += 1
         lines = stream.read().splitlines()
-        return [Episode(id=str(n), source=SourcePlace("?", n)) for n, _ in enumerate(lines)]  # type: ignore[return-value]
+        return [Episode(id=str(n), source=SourcePlace("?", n)) for n, _ in enumerate(lines)]  # type: ignore[return-value]  # wrong on purpose
 
 
 class RaisingImporter(Importer):
@@ -131,20 +131,20 @@ class _Counting:
 class ForgetfulMetric(Metric):
     """Gives too few results, remembers what it saw, and takes anything."""
 
-    def prepare(self, expectation: Expectation, context: CheckContext) -> _Counting:  # type: ignore[override]
+    def prepare(self, expectation: Expectation, context: CheckContext) -> _Counting:  # type: ignore[override]  # wrong on purpose
         """Check nothing."""
         return _Counting()
 
 
 class _Bare:
     def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:
-        return [MetricResult(outcome=Outcome.VIOLATED, score=7.0, details={e.events[0].tool: 1}) for e in episodes]  # type: ignore[union-attr]
+        return [MetricResult(outcome=Outcome.VIOLATED, score=7.0, details={e.events[0].tool: 1}) for e in episodes]  # type: ignore[union-attr]  # wrong on purpose
 
 
 class BareMetric(Metric):
     """Says that something is wrong and not what; assumes that there is a call."""
 
-    def prepare(self, expectation: Expectation, context: CheckContext) -> _Bare:  # type: ignore[override]
+    def prepare(self, expectation: Expectation, context: CheckContext) -> _Bare:  # type: ignore[override]  # wrong on purpose
         """Check nothing."""
         return _Bare()
 
@@ -190,14 +190,14 @@ class Check:
 
 
 class _Stateful(_Words):
-    def start(self) -> list[str]:  # type: ignore[override]
+    def start(self) -> list[str]:  # type: ignore[override]  # wrong on purpose
         return []
 
-    def commit(self, call: ToolCall, state: list[str]) -> list[str]:  # type: ignore[override]
+    def commit(self, call: ToolCall, state: list[str]) -> list[str]:  # type: ignore[override]  # wrong on purpose
         state.append(call.tool)
         return state
 
-    def decide(self, call: ToolCall, state: list[str]) -> Sequence[Violation]:  # type: ignore[override]
+    def decide(self, call: ToolCall, state: list[str]) -> Sequence[Violation]:  # type: ignore[override]  # wrong on purpose
         found = super().decide(call, state)
         assert msgspec.json.decode(call.args_json or b"{}").keys() is not None
         return found if not state else [*found, Violation(rule="another", code="E_ACME_OTHER", message="")]
