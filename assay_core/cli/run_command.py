@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import click
 
-from assay_core.cli.run_options import make_request, out_dir, wanted_reports
+from assay_core.cli.run_options import given_back, make_request, out_dir, wanted_reports
 from assay_core.cli.words import Words
 from assay_core.commandline.errors import render_error
 from assay_core.commandline.formats import Report
@@ -30,6 +30,7 @@ __all__ = ["carry_out", "conduct_request", "say_verdict"]
 
 def carry_out(command: Command, report: Report, words: Words, defaults: Sequence[ReportRequest]) -> None:
     """Run, write every report, and leave with the verdict's exit code."""
+    words = given_back(words)
     try:
         request = make_request(command, words, (*defaults, *wanted_reports(words)))
     except AssayError as error:
@@ -73,11 +74,11 @@ def say_verdict(report: RunReport, *, color: bool) -> None:
     word = paint("PASS" if good else "FAIL", "green" if good else "red", color=color)
     reason = f" {report.reason_code}" if report.reason_code else ""
     counts = report.counts
-    rows = (
-        f" ({counts.total} checks on {counts.episodes} episodes, {counts.tool_calls} tool calls)"
-        if counts.total
-        else ""
-    )
+    rows = ""
+    if counts.total:
+        parts = [(counts.total, "check"), (counts.episodes, "episode"), (counts.tool_calls, "tool call")]
+        checks, episodes, calls = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts)
+        rows = f" ({checks} on {episodes}, {calls})"
     write_out(f"{word}{reason}: {sanitise(report.message)}{rows}\n")
 
 

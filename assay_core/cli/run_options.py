@@ -11,9 +11,11 @@ from assay_core.errors import UsageError
 from assay_core.model import JsonValue
 from assay_core.run.request import Command, ReportRequest, RunRequest
 
-__all__ = ["make_request", "out_dir", "wanted_reports"]
+__all__ = ["given_back", "make_request", "out_dir", "wanted_reports"]
 
 _DOCUMENTS = (".yaml", ".yml")
+_INPUTS = (*_DOCUMENTS, ".jsonl", ".ndjson")
+_SUGAR = {"sarif": "sarif", "junit": "junit", "pr-comment": "pr_comment", "evidence": "evidence"}
 
 
 def make_request(command: Command, words: Words, reports: Sequence[ReportRequest]) -> RunRequest:
@@ -25,6 +27,7 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
     """
     defaults = Defaults.read(Path.cwd())
     named = _sorted_out(words, defaults)
+    _refuse_overwriting(reports, named)
     suite, policy, trace = named.get("suite"), named.get("policy"), named.get("trace")
     if suite is None and policy is None:
         found = discover(Path.cwd())
@@ -61,15 +64,41 @@ def wanted_reports(words: Words) -> list[ReportRequest]:
         if not name or (equals and not path):
             raise UsageError(code="E_INVALID_ARGS", message=f"--report takes NAME or NAME=FILE, not {text!r}")
         wanted.append(ReportRequest(name=name, path=path or None))
-    for name, value in (
-        ("sarif", words.sarif),
-        ("junit", words.junit),
-        ("pr-comment", words.pr_comment),
-        ("evidence", words.evidence),
-    ):
+    for name, field in _SUGAR.items():
+        value = getattr(words, field)
         if value is not None:
             wanted.append(ReportRequest(name=name, path=value or None))
     return wanted
+
+
+def given_back(words: Words) -> Words:
+    """Return the words with inputs that an optional value swallowed put back among the files.
+
+    `assay ci --sarif trace.jsonl` means the trace, and the report's default name.
+    """
+    swallowed = {
+        field: value
+        for field in _SUGAR.values()
+        if (value := getattr(words, field)) and value.endswith(_INPUTS) and Path(value).is_file()
+    }
+    if not swallowed:
+        return words
+    return words._replace(files=(*words.files, *swallowed.values()), **dict.fromkeys(swallowed, ""))  # type: ignore[arg-type]  # each is an optional string
+
+
+def _refuse_overwriting(reports: Sequence[ReportRequest], inputs: Mapping[str, Path]) -> None:
+    """A report never takes the place of a file that the run reads."""
+    for wanted in reports:
+        if wanted.path in (None, "-"):
+            continue
+        path = Path(str(wanted.path))
+        for kind, file in inputs.items():
+            if path.exists() and file.exists() and path.samefile(file):
+                raise UsageError(
+                    code="E_INVALID_ARGS",
+                    message=f"the {wanted.name} report would overwrite the {kind} {str(file)!r}",
+                    remedy="give the report another path: --report NAME=FILE",
+                )
 
 
 def _sorted_out(words: Words, defaults: Defaults) -> dict[str, Path]:

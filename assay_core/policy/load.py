@@ -33,6 +33,7 @@ def load_policy(
     base_dir: Path | None = None,
     plugins: PluginRules | None = None,
     environment: Mapping[str, str] | None = None,
+    drivers: Drivers | None = None,
 ) -> Policy:
     """Return the compiled policy.
 
@@ -41,6 +42,7 @@ def load_policy(
         base_dir: The folder that relative paths in a policy built in Python start from; for a file it is the
             file's own.
         plugins: Which plugins may be used.
+        drivers: The drivers of the run, in place of `plugins`.
         environment: Where `${HOME}`, `${TMP}`, `${USER}` and `${CWD}` come from; None: the process.
 
     Raises:
@@ -101,9 +103,9 @@ def _read(document: Document, owners: _Owners, environment: Mapping[str, str] | 
 class _Owners:
     """Who owns root keys that the core does not know. Nothing is scanned before such a key turns up."""
 
-    def __init__(self, rules: PluginRules | None) -> None:
+    def __init__(self, rules: PluginRules | None, drivers: Drivers | None = None) -> None:
         self._rules = rules
-        self._drivers: Drivers | None = None
+        self._drivers = drivers
 
     def loaded(self) -> Drivers:
         """Return the drivers of this load."""

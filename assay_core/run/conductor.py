@@ -117,6 +117,7 @@ class _Run:
         self.drivers: Drivers | None = None
         self.hooks: Hooks | None = None
         self.trace_digest: str | None = None
+        self.used: set[str] = set()  # "distribution version" of what had a say in the verdict
 
     def carry_out(self) -> Conducted:
         """Do every step in turn."""
@@ -130,7 +131,7 @@ class _Run:
         check_reports(request, drivers)
         self.hooks = Hooks(drivers.catalogue)
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
-        policy = self.policy = self._load_policy(suite)
+        policy = self.policy = self._load_policy(suite, drivers)
         plan = make_plan(
             suite,
             policy,
@@ -139,6 +140,7 @@ class _Run:
             offline=request.deny_network,
             defer=request.command == "validate",
         )
+        self.used.update(check.record.distribution for test in plan.tests for check in test.checks)
         evaluation = Evaluation(
             plan,
             self._decided_policy(suite, policy, plan),
@@ -161,11 +163,12 @@ class _Run:
             raise InputError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
         return Suite(name=request.policy.stem, path=None, policy_path=request.policy)
 
-    def _load_policy(self, suite: Suite) -> Policy | None:
+    def _load_policy(self, suite: Suite, drivers: Drivers) -> Policy | None:
         path = self.request.policy or suite.policy_path
         if path is None:
             return None
-        policy = load_policy(path, plugins=suite.plugins)
+        policy = load_policy(path, drivers=drivers)
+        self.used.update(drivers.record("assay.checks", each.key).distribution for each in policy.form.plugin_sections)
         if self.request.deny_deprecations:
             _refuse_deprecated(policy)
         self.notices.extend(
@@ -200,6 +203,7 @@ class _Run:
         source = spool_stdin(limits) if request.trace == "-" else FileSource(Path(request.trace), limits)
         chosen = ingest.choose_importer(drivers, source, request.trace_format)
         self.notices.extend(chosen.notices)
+        self.used.add(chosen.record.distribution)
         report = ImportReport()
         batches = ingest.batches(chosen, source, report)
         while True:
@@ -271,7 +275,7 @@ class _Run:
             policy_digest=self.policy.digest if self.policy else None,
             trace_digest=self.trace_digest,
             config_digest="sha256:" + digest_hex(config.read_bytes()) if config and config.is_file() else None,
-            plugins=self.drivers.used if self.drivers else (),
+            plugins=tuple(sorted(self.used)),
         )
 
 
@@ -296,7 +300,7 @@ def _refuse_deprecated(policy: CompiledPolicy) -> None:
     old: list[PolicyNotice] = [notice for notice in policy.notices if notice.code == "W_POLICY_MIGRATED"]
     if old:
         raise PolicyError(
-            code="E_POLICY_UNSUPPORTED",
+            code="E_POLICY_DEPRECATED",
             message=f"--deny-deprecations: {old[0].message}",
             place=old[0].place,
             remedy="run `assay policy migrate`",

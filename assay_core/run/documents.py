@@ -9,7 +9,7 @@ from typing import BinaryIO
 import attrs
 import msgspec
 
-from assay_core.model import Finding, JsonObject, JsonValue, Outcome, ResultRow, RunReport
+from assay_core.model import Finding, JsonObject, JsonValue, Outcome, ResultRow, RunReport, Seeds
 
 __all__ = ["finding_json", "row_json", "summary_bytes", "write_run_json"]
 
@@ -19,7 +19,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def write_run_json(run: RunReport, sink: BinaryIO) -> None:
-    """Write run.json row by row; the rows of a large run are never in memory together."""
+    """Write run.json row by row; the rows of a large run are never in memory together.
+
+    A run that an error ended before any check has the seven keys of an early exit and no rows.
+    """
+    if run.reason_code and not run.counts.total:
+        sink.write(_pretty(_early(run)) + b"\n")
+        return
     head: dict[str, JsonValue] = {"run_id": run.run_id, "suite": run.suite}
     sink.write(_pretty(head)[:-2] + b',\n  "results": [')
     separator = b"\n    "
@@ -56,10 +62,11 @@ def summary_bytes(run: RunReport) -> bytes:
     if run.counts.total:
         body["results"] = _results(run)
         body["performance"] = _performance(run)
+    seeds = run.seeds if run.counts.total else Seeds()
     body["seeds"] = {
-        "seed_version": run.seeds.seed_version,
-        "order_seed": run.seeds.order_seed,
-        "judge_seed": run.seeds.judge_seed,
+        "seed_version": seeds.seed_version,
+        "order_seed": seeds.order_seed,
+        "judge_seed": seeds.judge_seed,
     }
     if run.judge_metrics is not None:
         body["judge_metrics"] = run.judge_metrics
@@ -174,6 +181,12 @@ def _tail(run: RunReport) -> dict[str, JsonValue]:
     if warnings:
         tail["warnings"] = warnings
     return tail
+
+
+def _early(run: RunReport) -> dict[str, JsonValue]:
+    tail = _tail(attrs.evolve(run, seeds=Seeds(), policy_digest=None, judge_metrics=None, omitted={}))
+    first = ("exit_code", "reason_code", "reason_code_version", "seed_version", "order_seed", "judge_seed")
+    return {key: tail[key] for key in (*first, "resolution")}
 
 
 def _policy(run: RunReport) -> dict[str, JsonValue]:

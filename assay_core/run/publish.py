@@ -55,7 +55,7 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
                 if wanted.by_default and error.code == "E_PLUGIN_MISSING":
                     text = f"the {wanted.name} report is not installed: pip install assay-reporter-{wanted.name}"
                     notices.append(Notice(code="W_REPORTER_MISSING", message=text))
-                else:
+                elif not (early and any(known.code == error.code for known in conducted.errors)):
                     errors.append(_not_written(wanted, error))
                 continue
             if receipt.omitted:

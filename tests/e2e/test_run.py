@@ -186,6 +186,25 @@ def test_a_report_that_cannot_be_written_turns_only_a_pass_into_3(project: Path)
         assert (project / "file").read_text() == ""
 
 
+def test_an_option_without_a_value_does_not_swallow_the_trace(project: Path) -> None:
+    done = assay("ci", "--sarif", "--junit", "bad.jsonl", cwd=project)
+
+    assert done.exit_code == 1
+    assert (project / "bad.jsonl").read_text() == BAD
+    assert (project / "junit.xml").is_file()
+    assert (project / "sarif.json").is_file()
+
+
+@pytest.mark.parametrize("target", ["bad.jsonl", "eval.yaml"])
+def test_a_report_never_overwrites_what_the_run_reads(project: Path, target: str) -> None:
+    before = (project / target).read_text()
+
+    done = assay("ci", "eval.yaml", "bad.jsonl", "--report", f"sarif={target}", cwd=project)
+
+    assert (done.exit_code, summary(project)["reason_code"]) == (2, "E_INVALID_ARGS")
+    assert (project / target).read_text() == before
+
+
 def test_the_job_summary_is_added_to(project: Path) -> None:
     (project / "step.md").write_text("# before\n")
 
@@ -357,4 +376,4 @@ def test_quiet_says_only_the_verdict_of_a_pass(project: Path) -> None:
     done: Finished = assay("run", "good.jsonl", "-q", cwd=project)
 
     assert done.err == ""
-    assert done.out.strip().endswith("PASS: All checks passed (2 checks on 1 episodes, 1 tool calls)")
+    assert done.out.strip().endswith("PASS: All checks passed (2 checks on 1 episode, 1 tool call)")

@@ -88,12 +88,26 @@ def test_run_json_has_the_keys_of_its_format() -> None:
     assert body["resolution"]["next_step"] == "look"
 
 
-def test_run_json_of_an_early_error_is_valid_and_has_no_rows() -> None:
-    early = attrs.evolve(RUN, rows=(), counts=Counts(), exit_code=2, reason_code="E_CFG_PARSE", policy_digest=None)
+def test_an_early_exit_has_its_seven_keys_and_null_seeds() -> None:
+    early = attrs.evolve(RUN, rows=(), counts=Counts(), exit_code=2, reason_code="E_CFG_PARSE", notices=())
 
     body = json.loads(written(early))
 
-    assert (body["results"], body["exit_code"], body["reason_code"]) == ([], 2, "E_CFG_PARSE")
+    assert body == {
+        "exit_code": 2,
+        "reason_code": "E_CFG_PARSE",
+        "reason_code_version": 1,
+        "seed_version": 1,
+        "order_seed": None,
+        "judge_seed": None,
+        "resolution": {
+            "exit_code": 2,
+            "reason_code": "E_CFG_PARSE",
+            "message": "1 test(s) failed",
+            "next_step": "look",
+        },
+    }
+    assert json.loads(summary_bytes(early))["seeds"]["order_seed"] is None
 
 
 def test_summary_json_has_the_keys_of_its_format_in_order() -> None:
