@@ -1,10 +1,17 @@
 """Claims the same name as its neighbour."""
 
+import attrs
+
 from assay_core.model import MetricResult, Outcome
 
 
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
+
 class Clash:
-    types = {"acme.clash": dict}
+    types = {"acme.clash": Options}
     needs_episode = True
     pure = True
     blocking = False

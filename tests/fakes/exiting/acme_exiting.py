@@ -2,9 +2,16 @@
 
 import sys
 
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
 
 class Exiting:
-    types = {"acme.exiting": dict}
+    types = {"acme.exiting": Options}
     needs_episode = True
     pure = True
     blocking = False

@@ -1,10 +1,17 @@
 """A plugin with nothing wrong with it."""
 
+import attrs
+
 from assay_core.model import MetricResult, Outcome
 
 
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
+
 class Latency:
-    types = {"acme.latency": dict}
+    types = {"acme.latency": Options}
     needs_episode = True
     pure = True
     blocking = False

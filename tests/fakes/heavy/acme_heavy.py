@@ -3,13 +3,19 @@
 import sqlite3
 import xml.dom.minidom
 
+import attrs
 from assay_core.model import MetricResult, Outcome
 
 USED = (sqlite3, xml.dom.minidom)
 
 
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
+
 class Heavy:
-    types = {"acme.heavy": dict}
+    types = {"acme.heavy": Options}
     needs_episode = True
     pure = True
     blocking = False

@@ -1,8 +1,15 @@
 """Drivers that do not keep their contract."""
 
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
 
 class _Half:
-    types = {"acme.incomplete": dict, "acme.untyped": dict}
+    types = {"acme.incomplete": Options, "acme.untyped": Options}
     needs_episode = True
     pure = True
     blocking = False

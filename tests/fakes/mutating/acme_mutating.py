@@ -1,10 +1,17 @@
 """Tries to change what it was lent, in every way Python has."""
 
+import attrs
+
 from assay_core.model import MetricResult, Outcome
 
 
+@attrs.frozen(kw_only=True)
+class Options:
+    """None."""
+
+
 class Mutating:
-    types = {"acme.mutating": dict}
+    types = {"acme.mutating": Options}
     needs_episode = True
     pure = True
     blocking = False
