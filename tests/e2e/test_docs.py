@@ -18,7 +18,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEMO_TRACES = REPOSITORY / "docs" / "examples" / "demo" / "traces"
 FENCE = re.compile(r"^```console\n(?P<body>.*?)^```$", re.M | re.S)
-FILE = re.compile(r"^<!-- file: (?P<name>[\w./-]+) -->\n```\w*\n(?P<body>.*?)^```$", re.M | re.S)
+NAMED = r"(?:<!-- file: (?P<hidden>[\w./-]+) -->\n|`(?P<shown>[\w./-]+)`:\n\n)"
+FILE = re.compile(rf"^{NAMED}```\w*\n(?P<body>.*?)^```$", re.M | re.S)
 MARK = "\x1eassay-doc-command\x1e"
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY)
@@ -77,7 +78,7 @@ def test_console_sessions_print_what_the_document_shows(document: Path, tmp_path
     text = (REPOSITORY / document).read_text(encoding="utf-8")
     shutil.copytree(DEMO_TRACES, tmp_path / "traces")
     for file in FILE.finditer(text):
-        path = tmp_path / file["name"]
+        path = tmp_path / (file["hidden"] or file["shown"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file["body"], encoding="utf-8")
     commands = [command for block in FENCE.finditer(text) for command in commands_of(block["body"])]
@@ -85,6 +86,7 @@ def test_console_sessions_print_what_the_document_shows(document: Path, tmp_path
     outputs = session(tmp_path, commands)
 
     assert len(outputs) == len(commands)
+    assert not [printed for printed in outputs if "E_INTERNAL" in printed or "Traceback (most" in printed]
     shown = with_output(text, outputs)
     if os.environ.get("ASSAY_UPDATE_DOCS"):
         (REPOSITORY / document).write_text(shown, encoding="utf-8")
