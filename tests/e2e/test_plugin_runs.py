@@ -133,14 +133,10 @@ def test_a_failing_reporter_turns_a_pass_into_3_and_the_others_are_written(proje
 def test_a_failing_reporter_hides_no_failed_test(project: Path) -> None:
     (project / "trace.jsonl").write_text(TRACE.replace("thank you", "no"))
     source = (
-        "class Reporter:
-"
-        "    default_output = 'x'
-"
-        "    appends = False
-"
-        "    def report(self, run, outputs): raise OSError
-"
+        "class Reporter:\n"
+        "    default_output = 'x'\n"
+        "    appends = False\n"
+        "    def report(self, run, outputs): raise OSError\n"
     )
     site = fake_dist(
         project / "site", "acme-torn", {"assay.reporters": {"acme.torn": "torn:Reporter"}}, {"torn": source}
