@@ -1,4 +1,4 @@
-"""The reference pages for plugin authors, made from the source of the contracts and the hook specs."""
+"""docs/reference/contracts.md and docs/reference/hooks.md, made from the source of the contracts and hook specs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 from assay_core import contracts, hookspecs
 from assay_core.plugins.contract import PROTOCOLS
 
-__all__ = ["pages"]
+__all__ = ["PAGES"]
 
 _CONTRACTS = """\
 # Contracts
@@ -36,11 +36,6 @@ What the core tells everyone who is installed. A listener is a module, named by 
 `assay.hooks`, whose functions carry `assay_core.hookspecs.hookimpl`; it may leave out parameters that it does not use.
 Hooks observe: no answer changes a verdict. A failing listener becomes a notice `W_HOOK_FAILED`.
 """
-
-
-def pages() -> dict[str, str]:
-    """Return the pages by their file name in docs/reference."""
-    return {"contracts.md": _contracts_page(), "hooks.md": _hooks_page()}
 
 
 def _contracts_page() -> str:
@@ -129,3 +124,6 @@ def _text(node: ast.ClassDef | ast.FunctionDef) -> str:
             section = section and bool(line.strip())
             lines.append(textwrap.dedent(line))
     return "\n".join(lines).strip()
+
+
+PAGES = {"reference/contracts.md": _contracts_page, "reference/hooks.md": _hooks_page}
