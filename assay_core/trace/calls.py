@@ -26,7 +26,7 @@ def read_call(members: Members, index: int, line: int | None, *, default_id: str
 
     Takes the tool (`tool_name`, `tool`, `name`), the arguments (`args`, `arguments`, `params`, `parameters`,
     `input`), `result`, `error`, the time (`ts_ms`, `timestamp`), `duration_ms`, `server`, `parent_id` and the id
-    (`call_id`, `id`, `tool_call_id`). The first spelling found is used.
+    (`call_id`, `id`, `tool_call_id`). The first spelling found is used; an empty id or server counts as absent.
 
     Raises:
         RecordError: there is no tool, the tool or its arguments stand twice, or a member has the wrong type.
@@ -35,9 +35,7 @@ def read_call(members: Members, index: int, line: int | None, *, default_id: str
     if tool is None or not tool or tool.isspace():
         raise RecordError("the record names no tool")
     args = _take_args(members)
-    call_id = _take_first(members, _ID)
-    if call_id is None:
-        call_id = default_id
+    call_id = _take_first(members, _ID) or default_id
     result = _take_raw(members, "result")
     error = error_text(value_of(members.get("error")))
     if error is None or isinstance(value_of(members.get("error")), str):
@@ -51,9 +49,9 @@ def read_call(members: Members, index: int, line: int | None, *, default_id: str
         outcome=_take_outcome(members) or call_outcome(value_of(result), error),
         ts_ms=_take_time(members),
         duration_ms=_take_number(members, "duration_ms"),
-        server=take_text(members, "server"),
+        server=take_text(members, "server") or None,
         call_id=call_id,
-        parent_id=take_text(members, "parent_id"),
+        parent_id=take_text(members, "parent_id") or None,
         line=line,
     )
     return msgspec.structs.replace(call, extra_json=join_members(members)) if members else call
@@ -107,7 +105,7 @@ def take_text(members: Members, name: str) -> str | None:
     value = value_of(raw)
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64:
         return str(value)
     raise RecordError(f"'{name}' is not a text")
 
@@ -148,8 +146,8 @@ def _take_number(members: Members, name: str) -> float | None:
     value = value_of(members.pop(name, None))
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RecordError(f"'{name}' is not a number")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= 2**63:
+        raise RecordError(f"'{name}' is not a number of milliseconds")
     return value
 
 

@@ -50,12 +50,10 @@ def milliseconds(value: JsonValue) -> float | None:
     """
     if value is None or value == 0:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(  # noqa: TRY004 - the value is at fault, not the caller
-            "a time is neither a number of milliseconds nor an RFC 3339 text"
-        )
-    if not isinstance(value, str):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
+    if not isinstance(value, str):
+        raise ValueError("it is neither milliseconds nor an RFC 3339 text")  # noqa: TRY004 - the value is at fault
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         return None

@@ -41,7 +41,7 @@ def episode_events(episode: Episode) -> Iterator[bytes]:
     An incomplete episode gets no `episode_end`. A time that is unknown is written 0.
     """
     extra: _Written = {**split_members(episode.extra_json)}
-    end_time = extra.pop("end_timestamp", None)
+    end_time = extra.pop("end_timestamp", b"0") if episode.complete else b"0"
     yield _line(_start(episode, extra))
     steps = 0
     for event in episode.events:
@@ -54,7 +54,7 @@ def episode_events(episode: Episode) -> Iterator[bytes]:
             yield _line(_resource(episode.id, event))
     if episode.complete:
         end: _Written = {
-            "type": b'"episode_end"', "episode_id": _encode(episode.id), "timestamp": end_time or b"0",
+            "type": b'"episode_end"', "episode_id": _encode(episode.id), "timestamp": end_time,
             "outcome": _encode(episode.outcome), "final_output": _encode(episode.response),
         }  # fmt: skip
         yield _line(end)

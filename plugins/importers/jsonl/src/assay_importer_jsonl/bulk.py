@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -32,7 +32,7 @@ _ABSENT = Raw()
 _MAX_TOOLS = 10_000  # a trace with more names than this is hostile
 _decode = msgspec.json.Decoder().decode
 _Text = str | None | UnsetType
-_Number = int | float | None | UnsetType
+_Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | None | UnsetType
 
 
 class PlainCall(Protocol):
@@ -67,9 +67,9 @@ class EventCall(
     type: Literal["tool_call"]
     key: str
     step_id: str
-    ts_ms: int | float
+    ts_ms: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float
     tool: str
-    call_index: int | UnsetType | None = UNSET
+    call_index: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | UnsetType | None = UNSET
     args: Raw = _ABSENT
     args_sha256: UnsetType | None = UNSET
     result: Raw = _ABSENT
@@ -222,7 +222,7 @@ class CallAdder:
         key = record.key
         if isinstance(record, EventCall):
             return self._groups.event(record.key, line)
-        return self._groups.keyed(key, line) if isinstance(key, str) else self._groups.nameless(line)
+        return self._groups.keyed(key, line) if key else self._groups.nameless(line)
 
 
 def _call_of(record: FullCall | EventCall, tool: str, index: int, line: int) -> ToolCall:
@@ -247,8 +247,9 @@ def _call_of(record: FullCall | EventCall, tool: str, index: int, line: int) -> 
             index=index, tool=tool, args_json=args_json, result_json=result_json, error=error, outcome=outcome,
             ts_ms=record.ts_ms or None, call_id=call_id, line=line,
         )  # fmt: skip
+    duration_ms = None if record.duration_ms is UNSET else record.duration_ms
     return ToolCall(
         index=index, tool=tool, args_json=args_json, result_json=result_json, error=error, outcome=outcome,
-        ts_ms=record.ts_ms or None, duration_ms=record.duration_ms or None, server=record.server or None,
+        ts_ms=record.ts_ms or None, duration_ms=duration_ms, server=record.server or None,
         call_id=record.call_id or None, parent_id=record.parent_id or None, line=line,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from assay_core.trace import (
     take_text,
     value_of,
 )
-from assay_importer_jsonl.records import group_key, read_episode_members
+from assay_importer_jsonl.records import group_key, read_calls, read_episode_members
 
 __all__ = ["EVENT_TYPES", "read_event"]
 
@@ -29,6 +29,7 @@ _RESOURCES: dict[str, tuple[ResourceKind, str]] = {
     "net_connect": ("net", "dest"),
     "proc_exec": ("exec", "path"),
 }
+_OF_THE_START = frozenset({"input", "meta", "response", "test_id", "context", "usage", "tool_definitions"})
 EVENT_TYPES = frozenset({
     "episode_start", "episode_end", "step", "tool_call", "call_tool", "tool_result", *_RESOURCES,
 })  # fmt: skip
@@ -44,7 +45,7 @@ def read_event(kind: str, members: Members, line: int, groups: Grouping, report:
     if kind == "episode_start":
         _start(members, groups.start(_required(members, "episode_id"), line))
     elif kind == "episode_end":
-        _end(members, line, groups)
+        _end(members, line, groups, report)
     elif kind == "step":
         _step(members, line, groups)
     elif kind in ("tool_call", "call_tool"):
@@ -82,7 +83,7 @@ def _start(members: Members, builder: EpisodeBuilder) -> None:
     builder.extra |= members
 
 
-def _end(members: Members, line: int, groups: Grouping) -> None:
+def _end(members: Members, line: int, groups: Grouping, report: ImportReport) -> None:
     builder = groups.event(_required(members, "episode_id"), line)
     response = take_text(members, "final_output")
     builder.response = builder.output if response is None else response
@@ -91,23 +92,15 @@ def _end(members: Members, line: int, groups: Grouping) -> None:
     if time is not None and value_of(time):
         builder.extra["end_timestamp"] = time
     read_episode_members(members, builder)
-    builder.extra |= members
-    if not builder.calls:
-        _add_calls_of_meta(builder, line)
+    for name, raw in members.items():
+        if name in _OF_THE_START or name in builder.extra:
+            report.drop(f"member {name} of an episode_end")
+        else:
+            builder.extra[name] = raw
+    if not builder.calls:  # an upgraded V1 record has its calls nowhere else
+        read_calls((_members_of(builder.extra.get("meta")) or {}).get("tool_calls"), builder, line)
     builder.ended = True
     groups.finish(builder)
-
-
-def _add_calls_of_meta(builder: EpisodeBuilder, line: int) -> None:
-    """Add the calls of `meta.tool_calls`: an upgraded V1 record has them nowhere else."""
-    meta = _members_of(builder.extra.get("meta")) or {}
-    raw = meta.get("tool_calls")
-    if raw is None or _is_null(raw):
-        return
-    for element in msgspec.json.decode(raw, type=list[dict[str, msgspec.Raw]]):
-        if value_of(element.get("index")) == builder.calls:
-            del element["index"]
-        builder.add_call(read_call(element, builder.calls, line))
 
 
 def _step(members: Members, line: int, groups: Grouping) -> None:
@@ -172,8 +165,8 @@ def _call(members: Members, line: int, groups: Grouping) -> None:
     builder = _builder_of(members, line, groups)
     step_id = take_text(members, "step_id")
     call_index = value_of(members.pop("call_index", None))
-    if call_index is not None and type(call_index) is not int:
-        raise RecordError("'call_index' is not an integer")
+    if call_index is not None and not (type(call_index) is int and 0 <= call_index < 2**32):
+        raise RecordError("'call_index' is not an integer of 32 bits")
     default = f"{step_id}-{call_index or 0}" if step_id else None
     explicit = next((text for name in ("call_id", "id") if (text := value_of(members.get(name))) is not None), None)
     if explicit is not None and step_id and (step_id != explicit or call_index):
@@ -190,7 +183,7 @@ def _result(members: Members, line: int, groups: Grouping, report: ImportReport)
     builder = _builder_of(members, line, groups)
     call_id = next((text for name in ("tool_call_id", "call_id", "id") if (text := take_text(members, name))), None)
     known = builder.unanswered
-    key = call_id if call_id in known or not known or call_id is not None else next(reversed(known))
+    key = next(reversed(known), None) if call_id is None else call_id
     if key not in known:
         raise RecordError(f"the result belongs to no call that is waiting for one (id {call_id!r})")
     position = known.pop(key)

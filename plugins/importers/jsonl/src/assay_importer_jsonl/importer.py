@@ -16,7 +16,6 @@ from assay_core.trace import (
     Members,
     RecordError,
     check_strict,
-    invalid_line,
     read_blocks,
     refuse_line,
     split_members,
@@ -134,7 +133,7 @@ class _Reader:
         try:
             self._dispatch(members, number)
         except RecordError as error:
-            raise invalid_line(line, number, self._source, str(error)) from error
+            raise refuse_line(line, number, self._source, str(error)) from error
         return value
 
     def _dispatch(self, members: Members, number: int) -> None:

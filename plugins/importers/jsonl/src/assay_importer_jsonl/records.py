@@ -18,7 +18,7 @@ from assay_core.trace import (
     value_of,
 )
 
-__all__ = ["GROUP_KEYS", "group_key", "read_episode_members", "read_record"]
+__all__ = ["GROUP_KEYS", "group_key", "read_calls", "read_episode_members", "read_record"]
 
 GROUP_KEYS = ("episode_id", "session_id", "run_id", "test_id")
 _CALL_MEMBERS = (
@@ -85,10 +85,10 @@ def _read_prompt_record(members: Members, line: int, groups: Grouping) -> None:
     if _names_tool(members):
         call = {name: members.pop(name) for name in _CALL_MEMBERS if name in members}
         builder.add_call(read_call(call, 0, line))
-    _read_calls(members.pop("tool_calls", None), builder, line)
+    read_calls(members.pop("tool_calls", None), builder, line)
     read_episode_members(members, builder)
     if not builder.calls:
-        _read_calls(_object(builder.extra.get("meta")).get("tool_calls"), builder, line)
+        read_calls(_object(builder.extra.get("meta")).get("tool_calls"), builder, line)
     builder.extra |= members
     groups.finish(builder)
 
@@ -108,15 +108,15 @@ def _read_tool_record(members: Members, line: int, groups: Grouping, report: Imp
         builder.add_call(read_call(members, builder.calls, line))
         members = {}
     before = builder.calls
-    _read_calls(calls, builder, line)
+    read_calls(calls, builder, line)
     if before == builder.calls and calls is None:
-        _read_calls(_object(builder.extra.get("meta")).get("tool_calls") if not builder.calls else None, builder, line)
+        read_calls(_object(builder.extra.get("meta")).get("tool_calls") if not builder.calls else None, builder, line)
     for name, raw in members.items():
         if builder.extra.setdefault(name, raw) is not raw and bytes(builder.extra[name]) != bytes(raw):
             report.drop(f"member {name} of a record of calls")
 
 
-def _read_calls(raw: msgspec.Raw | None, builder: EpisodeBuilder, line: int) -> None:
+def read_calls(raw: msgspec.Raw | None, builder: EpisodeBuilder, line: int) -> None:
     """Add the calls of a `tool_calls` array, canonical or lenient."""
     if raw is None or not _is_set(raw):
         return
