@@ -257,6 +257,9 @@ class _Composer:
         if type(event).__name__ != "ScalarEvent":
             self._fail("a key is text, not a list or a mapping", event)
         plain = event.implicit[0]
+        if self._source.text[max(0, event.start_mark.index - 1)] == "?" and event.start_mark.index:
+            # ruamel.yaml takes `{?a: 1}` as the key `a`; YAML 1.2 says `?a`
+            self._fail("a question mark right before a key is read in two ways", event, remedy="quote the key")
         if plain and event.value == "":
             self._fail("a key is missing before the colon", event)
         if event.ctag is not None and str(event.ctag) not in ("None", "!", "tag:yaml.org,2002:str"):
@@ -291,6 +294,6 @@ class _Composer:
             message = f"the document has more than {NODE_LIMIT:,} nodes after its aliases are followed"
             self._fail(message, event, code="E_DOCUMENT_LIMIT")
 
-    def _fail(self, message: str, event: Any, *, code: str = "") -> NoReturn:
+    def _fail(self, message: str, event: Any, *, code: str = "", remedy: str = "") -> NoReturn:
         mark = event.start_mark
-        self._source.fail(message, self._source.place(mark.line + 1, mark.column + 1), code=code)
+        self._source.fail(message, self._source.place(mark.line + 1, mark.column + 1), code=code, remedy=remedy)

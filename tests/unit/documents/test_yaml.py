@@ -65,6 +65,10 @@ def test_keys_are_text_as_it_stands_there() -> None:
     }
 
 
+def test_a_question_mark_may_begin_a_text() -> None:
+    assert parse_document("- ?a\n- '?b'\n- {k: a?, ? c : d}\n", "f").value == ["?a", "?b", {"k": "a?", "c": "d"}]
+
+
 def test_an_empty_document_is_null() -> None:
     assert parse_document("", "f").value is None
     assert parse_document("# nothing but a comment\n", "f").value is None
@@ -164,6 +168,8 @@ def test_at_returns_the_value_or_refuses(placed: Document) -> None:
         ("? {a: b}\n: c", 1, 3, "a key is text"),
         ("x: &l [1]\n*l : 2", 2, 1, "a key is text"),
         (": b", 1, 1, "a key is missing"),
+        ("{?a: 1}", 1, 3, "question mark"),
+        ("deny: [x, ?ell]", 1, 12, "question mark"),
         ("!!int 1: b", 1, 1, "a key takes no tag"),
         ('a: "\\ud800"', 1, 4, "half of a surrogate pair"),
         ('["\\ud800"]', 1, 2, "half of a surrogate pair"),
