@@ -1,6 +1,7 @@
 """The one policy engine. Public: what is listed here."""
 
 from assay_core.model import CallDecision, Decision, EpisodeVerdict, Obligation, Rule, RuleOutcome, Violation
+from assay_core.policy.arguments import argument_violations
 from assay_core.policy.compile import compile_form
 from assay_core.policy.compiled import Policy
 from assay_core.policy.form import Operand, PolicyForm, SequenceRule
@@ -33,6 +34,7 @@ __all__ = [
     "Session",
     "ToolPattern",
     "Violation",
+    "argument_violations",
     "compile_form",
     "compile_rules",
     "compile_schema",

@@ -19,6 +19,7 @@ from assay_core.model import (
     ToolDefinition,
     Violation,
 )
+from assay_core.policy.arguments import argument_violations
 from assay_core.policy.checks import GuardedCheck
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.identity import limit_identity, shown
@@ -285,14 +286,6 @@ class Policy:
         return found
 
 
-def _schema_violations(plan: Plan, schema: CompiledSchema, call: ToolCall) -> list[Violation]:
+def _schema_violations(plan: Plan, schema: CompiledSchema, call: ToolCall) -> tuple[Violation, ...]:
     """Step 5: the arguments fit the tool's schema."""
-    code, rule = "E_ARG_SCHEMA", plan.schema_rule
-    try:
-        args = call.args
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return [Violation(rule=rule, code=code, message="the arguments are not JSON that can be checked")]
-    return [
-        Violation(rule=rule, code=code, message=each.message, pointer=each.pointer, keyword=each.keyword)
-        for each in schema.violations(args)
-    ]
+    return argument_violations(schema, call, rule=plan.schema_rule)

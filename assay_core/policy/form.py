@@ -199,5 +199,7 @@ class PolicyForm:
     processes: ResourceRules | None = None
     env: ResourceRules | None = None
     plugin_sections: tuple[PluginSection, ...] = ()
-    runtime: JsonObject = attrs.field(factory=dict)  # signatures, discovery, runtime_monitor, kill_switch: as normalised
+    runtime: JsonObject = attrs.field(
+        factory=dict
+    )  # signatures, discovery, runtime_monitor, kill_switch: as normalised
     origin_places: Mapping[str, Place] = attrs.field(factory=dict)  # section name to its place

@@ -8,6 +8,7 @@ from assay_core.model import Rule, RuleOutcome, RuleState
 from assay_core.policy.checks import GuardedCheck
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.identity import limit_identity
+from assay_core.policy.rules import CONFUSABLE_RULE, UNCONSTRAINED_RULE
 from assay_core.policy.sequences import Sequences, settle
 from assay_core.policy.session import Closing, Session
 
@@ -37,6 +38,7 @@ class Ledger:
             if rule.decided_by == "trace"
             and (
                 rule.section in _EVERY_CALL
+                or rule.id in (CONFUSABLE_RULE, UNCONSTRAINED_RULE)
                 or rule.id in of_checks
                 or (rule.section == "limits" and rule.id not in per_tool)
             )

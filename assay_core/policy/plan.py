@@ -107,8 +107,6 @@ class Planner:
         obligations = self._obligations(tool)
         needs_args = any(step.conditional for step in (*steps, *owing))
         exercised = [f"schemas:{tool}"] if schema else []
-        exercised += [UNCONSTRAINED_RULE] if unconstrained else []
-        exercised += [] if _is_plain(tool) else [CONFUSABLE_RULE]
         exercised += [limit_identity(self._form.per_tool[place]) for place in limits if self._is_total(place)]
         plan = Plan(
             confusable=confusable,

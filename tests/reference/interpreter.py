@@ -364,7 +364,7 @@ def _before_violations(policy: Mapping[str, Any], episode: Mapping[str, Any]) ->
     def held(exercised: object) -> str:
         return "held" if exercised else "not_exercised"
 
-    states = {"tools.names": held([name for name in names if not _is_ascii(name)])}
+    states = {"tools.names": held(names)}
     for section in ("deny", "deny_classes"):
         for entry in map(_entry, tools.get(section) or []):
             states[entry.get("id") or f"tools.{section}:{entry['name']}"] = held(names)
@@ -376,7 +376,7 @@ def _before_violations(policy: Mapping[str, Any], episode: Mapping[str, Any]) ->
         if tool != "$defs":
             states[f"schemas:{tool}"] = held(tool in names)
     if (policy.get("enforcement") or {}).get("unconstrained_tools", "warn") != "allow":
-        states["enforcement.unconstrained_tools"] = "not_exercised"
+        states["enforcement.unconstrained_tools"] = held(names)
     if limits.get("max_tool_calls_total") is not None:
         states["limits.max_tool_calls_total"] = held(names)
     for tool, limit in (limits.get("per_tool") or {}).items():

@@ -20,7 +20,7 @@ from assay_core.model import (
     ToolCall,
     Violation,
 )
-from assay_core.policy import CompiledSchema, load_policy
+from assay_core.policy import CompiledSchema, argument_violations, load_policy
 from assay_metric_standard.preparing import Deterministic, EachEpisode, existing_file, options_of, refuse, vacuous
 from assay_metric_standard.schema_map import compile_schema_map
 from assay_metric_standard.verdict import finding_at, not_applicable, violated, violation_details
@@ -88,19 +88,7 @@ def by_policy(expectation: Expectation, source: Path | Mapping[str, JsonValue]) 
 
 def schema_violations(schema: CompiledSchema, call: ToolCall) -> tuple[Violation, ...]:
     """Return what is wrong with the arguments of a call, in the words of the policy engine."""
-    args = call.args
-    if schema.is_valid(args):
-        return ()
-    return tuple(
-        Violation(
-            rule=f"schemas:{call.tool}",
-            code="E_ARG_SCHEMA",
-            message=each.message,
-            pointer=each.pointer,
-            keyword=each.keyword,
-        )
-        for each in schema.violations(args)
-    )
+    return argument_violations(schema, call, rule=f"schemas:{call.tool}")
 
 
 def _by_schemas(schemas: Mapping[str, CompiledSchema]) -> Judge:
