@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +23,8 @@ def command(report: Report) -> None:
     Settings come from the command line, else the environment (ASSAY_*), else [tool.assay] in the nearest
     pyproject.toml that has it, else they are built in. Files that nothing names are looked for upwards.
     """
+    from pathlib import Path
+
     from assay_core.config import Defaults, discover
 
     here = Path.cwd()
