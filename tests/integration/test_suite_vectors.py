@@ -10,6 +10,9 @@ import pytest
 from tests.e2e.command import assay
 from tests.vectors import vectors_dir
 
+for _package in ("assay_importer_jsonl", "assay_metric_standard"):
+    pytest.importorskip(_package, reason=f"{_package.replace('_', '-')} is not installed here")
+
 CASES = [
     # suite, trace, exit code, reason code
     ("tests/fixtures/golden/eval.yaml", "tests/fixtures/golden/trace.jsonl", 0, ""),
