@@ -161,8 +161,8 @@ def test_every_divergence_from_the_rust_project_names_a_test_that_exists() -> No
 def test_links_between_documents_lead_somewhere() -> None:
     broken = []
     for path in tracked():
-        if path.suffix == ".md":
-            text = re.sub(r"```.*?```", "", (REPOSITORY / path).read_text(), flags=re.S)
+        if path.suffix == ".md" and "templates" not in path.parts:  # where a link leads once the file is in its place
+            text = re.sub(r"(`+).*?\1", "", (REPOSITORY / path).read_text(), flags=re.S)
             for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
                 if not (REPOSITORY / path.parent / target).exists():
                     broken.append(f"{path}: {target}")

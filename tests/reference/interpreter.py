@@ -125,7 +125,7 @@ def _limits(policy: Mapping[str, Any], episode: Mapping[str, Any], index: int, v
 
 
 def _ms(duration: str) -> float:
-    number, unit = re.fullmatch(r"(\d+)([a-z]+)", duration).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"(\d+)([a-z]+)", duration).groups()  # type: ignore[union-attr]  # checked when loaded
     return int(number) * _SECONDS[unit] * 1000
 
 

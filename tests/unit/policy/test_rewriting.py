@@ -129,7 +129,7 @@ def test_what_cannot_be_rewritten_with_the_same_meaning_is_refused(tmp_path: Pat
         return "current", PolicyForm(file="other")
 
     with pytest.raises(PolicyError, match="E_POLICY_UNSUPPORTED"):
-        migrated_text(EditableDocument.read(path), reading.kind, reading.form, other)  # type: ignore[arg-type]
+        migrated_text(EditableDocument.read(path), reading.kind, reading.form, other)  # type: ignore[arg-type]  # read as a policy
 
 
 def test_the_layout_is_one_whatever_was_written(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def make_test(
         select = EpisodeSelector(match_all=True)
     place = Place("eval.yaml", 3, 5)
     expectation = Expectation(type="acme.check", options=None, raw={}, place=place)
-    case = TestCase(id=test_id, select=select, expectations=(expectation,) * len(checks), place=place, **fields)  # type: ignore[arg-type]
+    case = TestCase(id=test_id, select=select, expectations=(expectation,) * len(checks), place=place, **fields)  # type: ignore[arg-type]  # attrs checks
     planned = tuple(
         PlannedCheck(expectation=expectation, prepared=check, record=RECORD, needs_episode=not own, blocking=False)
         for check in checks
@@ -83,7 +83,7 @@ def evaluate(
 ) -> Evaluated:
     evaluation = Evaluation(
         Plan(tests=tuple(tests)),
-        policy,  # type: ignore[arg-type]
+        policy,  # type: ignore[arg-type]  # JSON values
         settings=settings or Settings(),
         thresholds=thresholds or Thresholds(),
         measure=lambda check, episodes: check.prepared.measure(episodes),

@@ -12,12 +12,12 @@ from tests.unit.run import builders as build
 
 
 def only_row(outcome: object) -> ResultRow:
-    (row,) = outcome.rows  # type: ignore[attr-defined]
+    (row,) = outcome.rows  # type: ignore[attr-defined]  # an outcome
     return row
 
 
 def verdict_code(outcome: object, **options: object) -> tuple[int, str]:
-    verdict = decide(outcome, **{"strict": False, "block_on_warn": False, **options})  # type: ignore[arg-type]
+    verdict = decide(outcome, **{"strict": False, "block_on_warn": False, **options})  # type: ignore[arg-type]  # its keywords
     return verdict.exit_code, verdict.reason_code
 
 

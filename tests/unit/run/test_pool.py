@@ -28,7 +28,7 @@ class Waits:
 
 def planned(check: object) -> PlannedCheck:
     (first,) = build.make_test(build.always(build.HELD)).checks
-    return attrs.evolve(first, prepared=check, blocking=True)  # type: ignore[arg-type]
+    return attrs.evolve(first, prepared=check, blocking=True)  # type: ignore[arg-type]  # a check in shape
 
 
 def test_a_blocking_check_that_does_not_answer_is_a_timeout() -> None:
