@@ -295,7 +295,7 @@ def test_every_schema_violation_is_reported_with_its_pointer() -> None:
     }
 
 
-@pytest.mark.parametrize("args_json", [b"{broken", b"", b'"\\ud800"', b"[" * 5000 + b"]" * 5000])
+@pytest.mark.parametrize("args_json", [b"{broken", b"", b'"\\ud800"', b"[" * 100_000 + b"]" * 100_000])
 def test_arguments_that_cannot_be_checked_are_denied(args_json: bytes) -> None:
     made = load_policy({"version": "2.0", "schemas": {"t": {"type": ["object", "array", "string"]}}})
     call = ToolCall(index=0, tool="t", args_json=args_json)
