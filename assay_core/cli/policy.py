@@ -86,8 +86,8 @@ def validate(report: Report, path: str | None, input_path: str | None, strict: b
 def fmt(path: str | None, input_path: str | None, check: bool, dry_run: bool, output: str | None) -> int:
     """Lay a policy out in one way: indentation, quotes, white space. Comments and order stay."""
     from assay_core.documents import read_document
-    from assay_core.policy.layout import laid_out
     from assay_core.policy.load import file_kind
+    from assay_core.policy.rewriting.layout import laid_out
 
     document = _editable(path, input_path)
     file_kind(read_document(document.path, code="E_POLICY_PARSE", error=PolicyError))
@@ -101,7 +101,7 @@ def migrate(path: str | None, input_path: str | None, check: bool, dry_run: bool
     from functools import partial
 
     from assay_core.policy.load import read_policy, reread
-    from assay_core.policy.migrate import migrated_text
+    from assay_core.policy.rewriting.migrate import migrated_text
 
     document = _editable(path, input_path)
     reading = read_policy(document.path)

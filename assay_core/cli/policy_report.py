@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from assay_core.commandline.visible import sanitise
 from assay_core.model import JsonObject, JsonValue, PolicyNotice, Rule
-from assay_core.policy.findings import later_sections
+from assay_core.policy.matching.resources import SECTIONS, read_target
 from assay_core.policy.normalise import normalised, without_absent
-from assay_core.policy.resources import SECTIONS, read_target
+from assay_core.policy.reading.findings import later_sections
 
 if TYPE_CHECKING:
-    from assay_core.policy.compiled import Policy
+    from assay_core.policy.deciding.compiled import Policy
     from assay_core.policy.form import PolicyForm, ResourceRules
 
 __all__ = ["as_json", "as_text", "resource_rows"]

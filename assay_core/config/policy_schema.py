@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assay_core.model.json_value import JsonObject, JsonValue
-from assay_core.policy.parse_sections import SERVER_METHODS
-from assay_core.policy.parse_tools import CONTRACTS, NAME_LISTS
+from assay_core.policy.reading.sections import SERVER_METHODS
+from assay_core.policy.reading.tools import CONTRACTS, NAME_LISTS
 
 __all__ = ["policy_schema"]
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from assay_core.documents import Document, parse_document, read_document
 from assay_core.errors import AssayError, PolicyError
 from assay_core.model import JsonValue, PluginRules
-from assay_core.policy.findings import find
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.forms import FileKind, recognise
+from assay_core.policy.matching.resources import variables
 from assay_core.policy.normalise import form_digest
-from assay_core.policy.reading import Reading, read_form
-from assay_core.policy.resources import variables
-from assay_core.policy.written import Problems, raise_all
+from assay_core.policy.reading.document import Reading, read_form
+from assay_core.policy.reading.findings import find
+from assay_core.policy.reading.forms import FileKind, recognise
+from assay_core.policy.reading.written import Problems, raise_all
 
 if TYPE_CHECKING:
     from assay_core.plugins.drivers import Drivers
-    from assay_core.policy.compiled import Policy
+    from assay_core.policy.deciding.compiled import Policy
 
 __all__ = ["file_kind", "load_policy", "read_policy", "reread"]
 
@@ -51,14 +51,14 @@ def load_policy(
         InputError: E_REGEX_INVALID, E_SCHEMA_COMPILE.
         UsageError, PluginFault: a check plugin that the policy needs is missing or broken (E_PLUGIN_…).
     """
-    from assay_core.policy.compile import compile_form
+    from assay_core.policy.deciding.compile import compile_form
 
-    drivers = _Owners(plugins)
-    reading = _read(_document(source, base_dir), drivers, environment)
+    owners = _Owners(plugins, drivers)
+    reading = _read(_document(source, base_dir), owners, environment)
     return compile_form(
         reading.form,
         digest=form_digest(reading.form),
-        drivers=drivers.loaded() if reading.form.plugin_sections else None,
+        drivers=owners.loaded() if reading.form.plugin_sections else None,
         notices=(*reading.notices, *find(reading.form, reading.kind)),
     )
 

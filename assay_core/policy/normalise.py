@@ -25,7 +25,7 @@ from assay_core.policy.form import (
     SequenceRule,
     ToolLimit,
 )
-from assay_core.policy.parse_runtime import RUNTIME_KEYS
+from assay_core.policy.reading.runtime import RUNTIME_KEYS
 
 __all__ = ["form_digest", "normalised", "without_absent"]
 

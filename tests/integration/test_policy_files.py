@@ -8,10 +8,10 @@ import pytest
 
 from assay_core.documents import EditableDocument
 from assay_core.errors import AssayError
-from assay_core.policy.layout import comments_of, laid_out
 from assay_core.policy.load import load_policy, read_policy, reread
-from assay_core.policy.migrate import migrated_text
 from assay_core.policy.normalise import normalised
+from assay_core.policy.rewriting.layout import comments_of, laid_out
+from assay_core.policy.rewriting.migrate import migrated_text
 from tests.vectors import vectors_dir
 
 MIGRATED, NO_VERSION, SCHEMAS = "W_POLICY_MIGRATED", "W_POLICY_VERSION", "W_POLICY_SCHEMAS_ONLY"

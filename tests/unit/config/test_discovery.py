@@ -11,7 +11,7 @@ from assay_core.config import Found, discover, kind_of
 from assay_core.config.discovery import file_kind
 from assay_core.documents import parse_document
 from assay_core.errors import InputError
-from assay_core.policy.forms import LEGACY_KEYS, POLICY_KEYS
+from assay_core.policy.reading.forms import LEGACY_KEYS, POLICY_KEYS
 
 
 @pytest.mark.parametrize(

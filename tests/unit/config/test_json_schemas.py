@@ -16,7 +16,7 @@ from assay_core.documents import parse_document
 from assay_core.model import JsonObject, JsonValue
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
-from assay_core.policy.forms import POLICY_KEYS
+from assay_core.policy.reading.forms import POLICY_KEYS
 
 
 def valid(schema: Any, text: str) -> bool:

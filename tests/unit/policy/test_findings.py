@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay_core.policy.findings import can_overlap, covers, later_sections
 from assay_core.policy.load import load_policy
-from assay_core.policy.patterns import ToolPattern
+from assay_core.policy.matching.patterns import ToolPattern
+from assay_core.policy.reading.findings import can_overlap, covers, later_sections
 
 HEAD = 'version: "2.0"\n'
 NAMES = ["".join(letters) for size in range(4) for letters in product("ab", repeat=size)]

@@ -8,7 +8,7 @@ import pytest
 
 from assay_core.errors import AssayError, PolicyError
 from assay_core.policy.load import load_policy, read_policy
-from assay_core.policy.reading import Reading
+from assay_core.policy.reading.document import Reading
 
 
 def read(tmp_path: Path, text: str) -> Reading:

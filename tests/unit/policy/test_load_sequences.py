@@ -11,7 +11,7 @@ from assay_core.errors import InputError, Place, PolicyError
 from assay_core.model import JsonValue
 from assay_core.policy.form import Operand
 from assay_core.policy.load import read_policy
-from assay_core.policy.parse_sequences import parse_sequence_rules
+from assay_core.policy.reading.sequences import parse_sequence_rules
 
 
 def test_every_operator_is_read_with_its_defaults() -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from assay_core.policy import ToolPattern
-from assay_core.policy.patterns import NameMatcher
+from assay_core.policy.matching.patterns import NameMatcher
 from tests.reference.interpreter import _glob
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from assay_core.errors import PolicyError
 from assay_core.policy.load import load_policy
-from assay_core.policy.resources import Endpoint, ResourceError, expand, read_target, variables
+from assay_core.policy.matching.resources import Endpoint, ResourceError, expand, read_target, variables
 
 VALUES = {"CWD": "/here", "HOME": "/home/me", "TMP": "/tmp", "USER": "me"}
 

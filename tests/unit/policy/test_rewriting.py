@@ -10,10 +10,10 @@ import pytest
 from assay_core.documents import EditableDocument
 from assay_core.errors import PolicyError
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.layout import comments_of, laid_out
 from assay_core.policy.load import load_policy, read_policy, reread
-from assay_core.policy.migrate import migrated_text
 from assay_core.policy.normalise import normalised
+from assay_core.policy.rewriting.layout import comments_of, laid_out
+from assay_core.policy.rewriting.migrate import migrated_text
 
 OLD = """\
 # a policy of version 1

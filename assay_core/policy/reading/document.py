@@ -11,7 +11,10 @@ from assay_core.documents import Document
 from assay_core.errors import AssayError, Place
 from assay_core.model import PolicyNotice
 from assay_core.policy.form import PluginSection, PolicyForm, Tools
-from assay_core.policy.forms import (
+from assay_core.policy.matching.resources import SECTIONS
+from assay_core.policy.matching.schema_text import SchemaFault
+from assay_core.policy.matching.schemas import compile_schema
+from assay_core.policy.reading.forms import (
     LEARNT_KEYS,
     LEGACY_KEYS,
     POLICY_KEYS,
@@ -20,10 +23,10 @@ from assay_core.policy.forms import (
     FileKind,
     recognise,
 )
-from assay_core.policy.parse_resources import resource_rules
-from assay_core.policy.parse_runtime import RUNTIME_KEYS, runtime_sections
-from assay_core.policy.parse_schemas import Schemas, add_constraints, add_required_arguments, add_schemas
-from assay_core.policy.parse_sections import (
+from assay_core.policy.reading.resources import resource_rules
+from assay_core.policy.reading.runtime import RUNTIME_KEYS, runtime_sections
+from assay_core.policy.reading.schemas import Schemas, add_constraints, add_required_arguments, add_schemas
+from assay_core.policy.reading.sections import (
     LIMIT_KEYS,
     approval,
     per_tool_limits,
@@ -31,12 +34,9 @@ from assay_core.policy.parse_sections import (
     server_requests,
     timeouts,
 )
-from assay_core.policy.parse_sequences import sequence_rules
-from assay_core.policy.parse_tools import TOOLS_KEYS, aliases, name_rules, parse_tools, tool_classes, tool_pins
-from assay_core.policy.resources import SECTIONS
-from assay_core.policy.schema_text import SchemaFault
-from assay_core.policy.schemas import compile_schema
-from assay_core.policy.written import Problems, Written
+from assay_core.policy.reading.sequences import sequence_rules
+from assay_core.policy.reading.tools import TOOLS_KEYS, aliases, name_rules, parse_tools, tool_classes, tool_pins
+from assay_core.policy.reading.written import Problems, Written
 
 __all__ = ["Reading", "read_form"]
 

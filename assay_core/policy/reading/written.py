@@ -198,7 +198,7 @@ class Written:
 
     def regex(self) -> str | None:
         """Return a regular expression that the linear-time engine takes."""
-        from assay_core.policy.regex import linear_regex
+        from assay_core.policy.matching.regex import linear_regex
 
         text = self.text(words="a regular expression")
         if text is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from assay_core.model import Severity
 from assay_core.policy.form import Contract, NameRule, Origin, ToolPin, Tools
-from assay_core.policy.written import Written
+from assay_core.policy.reading.written import Written
 
 __all__ = ["CONTRACTS", "NAME_LISTS", "TOOLS_KEYS", "aliases", "exact_names", "name_of", "name_rules", "origin_of"]
 

@@ -7,8 +7,8 @@ from typing import Literal, NoReturn, TypeAlias
 
 from assay_core.convert import nearest
 from assay_core.model import JsonObject, JsonValue
-from assay_core.policy.parse_resources import LEARNT_LISTS
-from assay_core.policy.written import Problems, raise_all, shown
+from assay_core.policy.reading.resources import LEARNT_LISTS
+from assay_core.policy.reading.written import Problems, raise_all, shown
 
 __all__ = ["LEARNT_KEYS", "LEGACY_KEYS", "POLICY_KEYS", "RULES_KEYS", "RULES_TOOLS_KEYS", "FileKind", "recognise"]
 

@@ -19,20 +19,20 @@ from assay_core.model import (
     ToolDefinition,
     Violation,
 )
-from assay_core.policy.arguments import argument_violations
-from assay_core.policy.checks import GuardedCheck
+from assay_core.policy.deciding.checks import GuardedCheck
+from assay_core.policy.deciding.identity import limit_identity, shown
+from assay_core.policy.deciding.judge import judge
+from assay_core.policy.deciding.outcomes import Ledger
+from assay_core.policy.deciding.pins import drift, identity_of
+from assay_core.policy.deciding.plan import Hot, Plan, Planner, verdict_of
+from assay_core.policy.deciding.rules import TOTAL_RULE
+from assay_core.policy.deciding.sequences import Sequences, break_steps, decoded
+from assay_core.policy.deciding.session import Closing, Session, time_of
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.identity import limit_identity, shown
-from assay_core.policy.judge import judge
-from assay_core.policy.outcomes import Ledger
-from assay_core.policy.patterns import NameMatcher
-from assay_core.policy.pins import drift, identity_of
-from assay_core.policy.plan import Hot, Plan, Planner, verdict_of
-from assay_core.policy.regex import LinearRegex
-from assay_core.policy.rules import TOTAL_RULE
-from assay_core.policy.schemas import CompiledSchema
-from assay_core.policy.sequences import Sequences, break_steps, decoded
-from assay_core.policy.session import Closing, Session, time_of
+from assay_core.policy.matching.arguments import argument_violations
+from assay_core.policy.matching.patterns import NameMatcher
+from assay_core.policy.matching.regex import LinearRegex
+from assay_core.policy.matching.schemas import CompiledSchema
 
 __all__ = ["Policy"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from assay_core.model import ToolCall, Violation
-from assay_core.policy.identity import shown
-from assay_core.policy.schemas import CompiledSchema
+from assay_core.policy.deciding.identity import shown
+from assay_core.policy.matching.schemas import CompiledSchema
 
 __all__ = ["argument_violations"]
 

@@ -9,8 +9,8 @@ from assay_core.documents import Document
 from assay_core.errors import Place, PolicyError
 from assay_core.model import JsonValue
 from assay_core.policy.form import Operand, SequenceRule, SequenceType
-from assay_core.policy.parse_tools import ORIGIN_KEYS, name_of, origin_of
-from assay_core.policy.written import ErrorKind, Problems, Written
+from assay_core.policy.reading.tools import ORIGIN_KEYS, name_of, origin_of
+from assay_core.policy.reading.written import ErrorKind, Problems, Written
 
 __all__ = ["parse_sequence_rules", "sequence_rules"]
 

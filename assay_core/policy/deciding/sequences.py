@@ -9,11 +9,11 @@ import attrs
 import msgspec
 
 from assay_core.model import JsonValue, RuleOutcome, RuleState, Severity, ToolCall, Violation
+from assay_core.policy.deciding.identity import distinct, sequence_identity, shown
+from assay_core.policy.deciding.operators import Blame, Machine, State, machine_of
 from assay_core.policy.form import Operand, SequenceRule
-from assay_core.policy.identity import distinct, sequence_identity, shown
-from assay_core.policy.operators import Blame, Machine, State, machine_of
-from assay_core.policy.patterns import NameMatcher
-from assay_core.policy.regex import LinearRegex, linear_regex
+from assay_core.policy.matching.patterns import NameMatcher
+from assay_core.policy.matching.regex import LinearRegex, linear_regex
 
 __all__ = [
     "CallViolation",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from assay_core.model import CallDecision, Episode, EpisodeVerdict, Event, ToolCall
-from assay_core.policy.sequences import advance_steps, break_steps
+from assay_core.policy.deciding.sequences import advance_steps, break_steps
 
 if TYPE_CHECKING:
-    from assay_core.policy.compiled import Policy
-    from assay_core.policy.session import Session
+    from assay_core.policy.deciding.compiled import Policy
+    from assay_core.policy.deciding.session import Session
 
 __all__ = ["judge"]
 

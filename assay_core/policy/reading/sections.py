@@ -8,8 +8,8 @@ from typing import Literal, cast
 
 from assay_core.model import Severity
 from assay_core.policy.form import Approval, Responses, Timeouts, ToolLimit
-from assay_core.policy.parse_tools import ORIGIN_KEYS, origin_of
-from assay_core.policy.written import Written
+from assay_core.policy.reading.tools import ORIGIN_KEYS, origin_of
+from assay_core.policy.reading.written import Written
 
 __all__ = [
     "LIMIT_KEYS",

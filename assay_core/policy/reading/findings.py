@@ -14,7 +14,7 @@ import attrs
 from assay_core.errors import Place
 from assay_core.model import PolicyNotice
 from assay_core.policy.form import NameRule, Operand, PolicyForm, SequenceRule
-from assay_core.policy.forms import FileKind
+from assay_core.policy.reading.forms import FileKind
 
 __all__ = ["can_overlap", "covers", "find", "later_sections"]
 

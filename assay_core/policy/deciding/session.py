@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from assay_core.model import Decision, RuleOutcome, ToolCall, ToolDefinition, Violation
-from assay_core.policy.pins import ToolIdentity, identity_of
-from assay_core.policy.sequences import advance_steps, decoded
+from assay_core.policy.deciding.pins import ToolIdentity, identity_of
+from assay_core.policy.deciding.sequences import advance_steps, decoded
 
 if TYPE_CHECKING:
-    from assay_core.policy.compiled import Policy
+    from assay_core.policy.deciding.compiled import Policy
 
 __all__ = ["Closing", "Session"]
 

@@ -8,8 +8,8 @@ import attrs
 
 from assay_core.errors import Place, PolicyError
 from assay_core.model import PolicyNotice, Rule, Severity
+from assay_core.policy.deciding.identity import limit_identity, name_identity, sequence_identity, shown
 from assay_core.policy.form import NameRule, Origin, PolicyForm, ResourceRules
-from assay_core.policy.identity import limit_identity, name_identity, sequence_identity, shown
 
 __all__ = [
     "ALLOW_CLASSES_RULE",
@@ -166,7 +166,7 @@ def _live_rule(identity: str, text: str, place: Place | None) -> Rule:
 
 
 def _resources(form: PolicyForm) -> Iterator[Rule]:
-    from assay_core.policy.resources import SECTIONS, read_target
+    from assay_core.policy.matching.resources import SECTIONS, read_target
 
     for section in SECTIONS:
         rules: ResourceRules | None = getattr(form, section)

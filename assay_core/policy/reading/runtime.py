@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assay_core.model import JsonObject, JsonValue
-from assay_core.policy.written import Written
+from assay_core.policy.reading.written import Written
 
 __all__ = ["RUNTIME_KEYS", "runtime_sections"]
 

@@ -166,7 +166,7 @@ def _process(target: str, effect: Effect) -> Resource:
 
 
 def _regex(target: str) -> Resource:
-    from assay_core.policy.regex import linear_regex
+    from assay_core.policy.matching.regex import linear_regex
 
     pattern = target.removeprefix("re:")
     if not pattern:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay_core.model import Rule, RuleOutcome, RuleState
-from assay_core.policy.checks import GuardedCheck
+from assay_core.policy.deciding.checks import GuardedCheck
+from assay_core.policy.deciding.identity import limit_identity
+from assay_core.policy.deciding.rules import CONFUSABLE_RULE, UNCONSTRAINED_RULE
+from assay_core.policy.deciding.sequences import Sequences, settle
+from assay_core.policy.deciding.session import Closing, Session
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.identity import limit_identity
-from assay_core.policy.rules import CONFUSABLE_RULE, UNCONSTRAINED_RULE
-from assay_core.policy.sequences import Sequences, settle
-from assay_core.policy.session import Closing, Session
 
 __all__ = ["Ledger"]
 

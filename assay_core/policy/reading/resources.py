@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assay_core.policy.form import Origin, ResourceEntry, ResourceRules
-from assay_core.policy.parse_tools import ORIGIN_KEYS, origin_of
-from assay_core.policy.resources import Effect, ResourceError, expand, read_target
-from assay_core.policy.written import Written
+from assay_core.policy.matching.resources import Effect, ResourceError, expand, read_target
+from assay_core.policy.reading.tools import ORIGIN_KEYS, origin_of
+from assay_core.policy.reading.written import Written
 
 __all__ = ["LEARNT_ENTRY_KEYS", "LEARNT_LISTS", "resource_rules"]
 

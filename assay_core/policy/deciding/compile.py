@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from assay_core.errors import AssayError
 from assay_core.model import PolicyNotice, Rule
-from assay_core.policy.checks import GuardedCheck, load_checks
-from assay_core.policy.compiled import Policy
+from assay_core.policy.deciding.checks import GuardedCheck, load_checks
+from assay_core.policy.deciding.compiled import Policy
+from assay_core.policy.deciding.identity import sequence_identity, shown
+from assay_core.policy.deciding.rules import form_rules, without_repeats
+from assay_core.policy.deciding.sequences import Sequences
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.identity import sequence_identity, shown
-from assay_core.policy.regex import LinearRegex, linear_regex
-from assay_core.policy.rules import form_rules, without_repeats
-from assay_core.policy.schemas import CompiledSchema, compile_schema
-from assay_core.policy.sequences import Sequences
+from assay_core.policy.matching.regex import LinearRegex, linear_regex
+from assay_core.policy.matching.schemas import CompiledSchema, compile_schema
 
 if TYPE_CHECKING:
     from assay_core.plugins.drivers import Drivers

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import attrs
 
 from assay_core.model import ALLOW, Decision, Obligation, Severity, Violation
+from assay_core.policy.deciding.identity import limit_identity, name_identity, shown
+from assay_core.policy.deciding.operators import State
+from assay_core.policy.deciding.rules import ALLOW_CLASSES_RULE, ALLOW_RULE, CONFUSABLE_RULE, UNCONSTRAINED_RULE
+from assay_core.policy.deciding.sequences import Sequences, Step
 from assay_core.policy.form import NameRule, PolicyForm, ToolLimit, ToolPin
-from assay_core.policy.identity import limit_identity, name_identity, shown
-from assay_core.policy.operators import State
-from assay_core.policy.patterns import NameMatcher
-from assay_core.policy.rules import ALLOW_CLASSES_RULE, ALLOW_RULE, CONFUSABLE_RULE, UNCONSTRAINED_RULE
-from assay_core.policy.schemas import CompiledSchema
-from assay_core.policy.sequences import Sequences, Step
+from assay_core.policy.matching.patterns import NameMatcher
+from assay_core.policy.matching.schemas import CompiledSchema
 
 __all__ = ["Plan", "Planner", "verdict_of"]
 

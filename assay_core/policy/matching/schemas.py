@@ -10,7 +10,7 @@ import attrs
 
 from assay_core.errors import InputError, Place
 from assay_core.model import JsonObject, JsonValue
-from assay_core.policy.schema_text import SchemaFault, find_fault, refuses_nothing
+from assay_core.policy.matching.schema_text import SchemaFault, find_fault, refuses_nothing
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError

@@ -8,8 +8,8 @@ import attrs
 
 from assay_core.errors import Place
 from assay_core.model import JsonObject, JsonValue
-from assay_core.policy.parse_tools import exact_names
-from assay_core.policy.written import Written
+from assay_core.policy.reading.tools import exact_names
+from assay_core.policy.reading.written import Written
 
 __all__ = ["Schemas", "add_constraints", "add_required_arguments", "add_schemas"]
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from assay_core.documents import EditableDocument
 from assay_core.errors import Place, PolicyError
 from assay_core.policy.form import PolicyForm
-from assay_core.policy.forms import FileKind
-from assay_core.policy.layout import comments_of, with_raised_comments
 from assay_core.policy.normalise import normalised
-from assay_core.policy.parse_resources import LEARNT_ENTRY_KEYS, LEARNT_LISTS
+from assay_core.policy.reading.forms import FileKind
+from assay_core.policy.reading.resources import LEARNT_ENTRY_KEYS, LEARNT_LISTS
+from assay_core.policy.rewriting.layout import comments_of, with_raised_comments
 
 __all__ = ["migrated_text"]
 

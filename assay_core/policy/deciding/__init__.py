@@ -1,0 +1,1 @@
+"""From the normalised form to decisions: compiled rules, sessions, whole episodes."""

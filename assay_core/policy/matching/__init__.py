@@ -1,0 +1,1 @@
+"""What a rule matches: names, regular expressions, argument schemas, resource targets."""

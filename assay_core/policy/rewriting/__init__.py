@@ -1,0 +1,1 @@
+"""Policy files written anew: `fmt` and `migrate`, with comments and order kept."""
