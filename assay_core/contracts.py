@@ -98,7 +98,7 @@ class Importer(Protocol):
         """
 
     def read(self, source: BinarySource, report: ImportReport) -> Iterator[Episode]:
-        """Yield the episodes in the order in which they begin, keeping source file and line.
+        """Yield each episode when it is over, keeping source file and line; those still open at the end come last.
 
         Streams: memory grows with the largest open episode, not with the file.
 
@@ -182,7 +182,8 @@ class CompiledCheck(Protocol):
 class PolicyCheck(Protocol):
     """Owns keys of policy.yaml. One entry point per key; the entry's name is the key."""
 
-    keys: Mapping[str, type[object] | None]  # key to the attrs class of its section; None: it checks the raw value itself
+    # Key to the attrs class of its section; None: it checks the raw value itself.
+    keys: Mapping[str, type[object] | None]
     codes: tuple[ReasonCode, ...]  # scope "decision"; merged into `assay explain`
 
     def compile(self, section: object, context: CheckContext) -> CompiledCheck:
