@@ -1,7 +1,7 @@
 """`make demo`: learn a policy from a careful agent's trace, then gate a careless one by it.
 
-Everything is written to `.demo/`. Where Node 20 or newer is found, both traces are recorded anew by `record.py`;
-otherwise the bundled ones are used, and the demo says so.
+Everything is written to `.demo/`, or to the folder that is named; what was there is deleted. Where Node 20 or newer is
+found, both traces are recorded anew by `record.py`; otherwise the bundled ones are used, and the demo says so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
-DEMO = REPOSITORY / ".demo"
+DEMO = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else REPOSITORY / ".demo"
 AGENTS = ("careful", "careless")
 
 
@@ -108,7 +108,7 @@ def main() -> int:
     say("\nOn disk now:")
     for path in sorted(DEMO.rglob("*")):
         if path.is_file():
-            say(f"  {path.relative_to(REPOSITORY)}  ({path.stat().st_size} bytes)")
+            say(f"  {DEMO.name}/{path.relative_to(DEMO)}  ({path.stat().st_size} bytes)")
     say("\nEverything ended as it should." if all(good) else "\nNot everything ended as it should.")
     return 0 if all(good) else 1
 
