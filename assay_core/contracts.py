@@ -117,14 +117,20 @@ class CheckContext:
     base_dir: Path  # the folder of the file that names the check; relative paths start here
     seed: int
     cache: Cache
-    driver: Callable[[str, str], object]  # driver(group, name): another driver, e.g. an embedder
+    driver: Callable[..., object]  # driver(group, name) or driver(group, name, options): e.g. an embedder
     policy: CompiledPolicy | None
     offline: bool  # True: `--deny network`
+    defers: bool = False  # True: `validate`; what needs a model or the network is left to `assay run`
+    services: Mapping[str, JsonValue] = attrs.field(factory=dict)  # what was chosen for this run, e.g. "embedder"
 
 
 @runtime_checkable
 class PreparedCheck(Protocol):
-    """A check with its options, ready to look at episodes."""
+    """A check with its options, ready to look at episodes.
+
+    It may have an attribute `blocking`, which then goes before that of its metric: whether a check waits can depend
+    on its options.
+    """
 
     def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:
         """Return one result per episode, in their order.
@@ -303,10 +309,15 @@ class Embedder(Protocol):
     """Turns texts into vectors."""
 
     id: str  # names model and version: part of every cache key
-    dims: int
+    dims: int  # 0: not known before the first answer
+    needs: frozenset[str]  # of "network", "model": `--deny network` and `--replay-strict` refuse it
 
     def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
-        """Return one row per text: `dims` little-endian float32."""
+        """Return one row per text: `dims` little-endian float32.
+
+        Raises:
+            ServiceError: E_EMBEDDER_UNAVAILABLE, E_RATE_LIMIT, E_PROVIDER_5XX, E_TIMEOUT, E_NETWORK_ERROR.
+        """
 
 
 @runtime_checkable

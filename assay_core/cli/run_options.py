@@ -15,6 +15,7 @@ __all__ = ["given_back", "make_request", "out_dir", "wanted_reports"]
 
 _DOCUMENTS = (".yaml", ".yml")
 _INPUTS = (*_DOCUMENTS, ".jsonl", ".ndjson")
+_SERVICES = ("embedder", "embedding_model", "refresh_embeddings", "replay_strict")
 _SUGAR = {"sarif": "sarif", "junit": "junit", "pr-comment": "pr_comment", "evidence": "evidence"}
 
 
@@ -48,7 +49,17 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
         out_dir=out_dir(words, defaults),
         reports=tuple(reports),
         report_options=_report_options(words.settings),
+        services=_services(words),
     )
+
+
+def _services(words: Words) -> dict[str, JsonValue]:
+    """Return what the command line chose of services; what it does not name is absent."""
+    chosen: dict[str, JsonValue] = {}
+    for name in _SERVICES:
+        if (value := getattr(words, name)) not in (None, False):
+            chosen[name] = value
+    return chosen
 
 
 def out_dir(words: Words, defaults: Defaults | None = None) -> Path:

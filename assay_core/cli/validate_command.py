@@ -124,7 +124,7 @@ def _document(conducted: Conducted, words: Words) -> dict[str, JsonValue]:
             "error_count": counts["error"],
             "warn_count": counts["warning"],
             "note_count": counts["note"],
-            "replay_strict": False,
+            "replay_strict": words.replay_strict,
             "checks": run.counts.total,
             "episodes": run.counts.episodes,
             "tool_calls": run.counts.tool_calls,

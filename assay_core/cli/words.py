@@ -38,6 +38,10 @@ class Words(NamedTuple):  # attrs costs more than the help of a command may
     pr_comment: str | None = None
     evidence: str | None = None
     out_dir: str | None = None
+    embedder: str | None = None
+    embedding_model: str | None = None
+    refresh_embeddings: bool = False
+    replay_strict: bool = False
 
 
 _COMMON = (
@@ -50,6 +54,10 @@ _COMMON = (
     click.option("--strict", is_flag=True, help="Warnings and open rules fail."),
     click.option("--deny-deprecations", is_flag=True, help="Old forms of a policy are errors."),
     click.option("--deny", multiple=True, type=click.Choice(["network"]), help="Refuse checks that need it."),
+    click.option("--embedder", metavar="NAME", help="What turns texts into vectors where none are recorded."),
+    click.option("--embedding-model", metavar="NAME", help="The model to ask the embedder for."),
+    click.option("--refresh-embeddings", is_flag=True, help="Embed anew what is cached."),
+    click.option("--replay-strict", is_flag=True, help="Only what was recorded or cached; no model is asked."),
     click.option("--set", "settings", multiple=True, metavar="reporters.NAME.KEY=VALUE", help="An option of a report."),
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),
     click.option("-q", "--quiet", is_flag=True, help="Only what failed, and the verdict."),

@@ -58,11 +58,16 @@ _CONFIG = (
     ("E_BASELINE_INVALID", "the baseline cannot be read", "record a new baseline"),
     ("E_BASE_MISMATCH", "the baseline belongs to another suite", "name the right baseline, or record a new one"),
     ("E_NEEDS_NETWORK", "a check needs the network, which the run denies", "drop `--deny network`, or remove the check"),
+    ("E_EMBEDDER_MISSING", "a check compares meanings, the trace records no vectors for it, and no embedder was named", "name one with --embedder, or record vectors with `assay trace precompute-embeddings`"),
+    ("E_EMBEDDING_INVALID", "two vectors cannot be compared: their lengths differ, one is zero, or one is no list of numbers", "embed both texts with one model: `assay trace precompute-embeddings`"),
+    ("E_REPLAY_STRICT_MISSING", "--replay-strict allows only what was recorded or cached, and something is neither", "record it, e.g. with `assay trace precompute-embeddings`, or drop --replay-strict"),
+    ("E_CREDENTIAL_MISSING", "a service needs a key and the environment holds none", "set the variable that is named; keys are read from nowhere else"),
     ("E_FEATURE_LATER", "this part of the file format is read but not evaluated by this release", "remove it, or upgrade"),
 )  # fmt: skip
 
 _SERVICE = (
     ("E_JUDGE_UNAVAILABLE", "the judge did not answer", "check the provider, then run again"),
+    ("E_EMBEDDER_UNAVAILABLE", "the embedder refused, or gave an answer that cannot be used", "check the provider, its address and the model's name, then run again"),
     ("E_RATE_LIMIT", "the provider refused because of too many requests", "wait, or lower settings.parallel"),
     ("E_PROVIDER_5XX", "the provider answered with a server error", "try later"),
     ("E_TIMEOUT", "a service or a check took longer than settings.timeout_seconds", "raise the timeout, or look at the service"),
@@ -98,6 +103,9 @@ _DECISION = (
     ("E_TEXT_FORBIDDEN", "the response contains a text that it must not contain", "look at the response"),
     ("E_REGEX_NO_MATCH", "the response does not match the pattern", "look at the response"),
     ("E_REGEX_FORBIDDEN", "the response matches a pattern that it must not match", "look at the response"),
+    ("E_SIMILARITY_LOW", "the response means something else than it should", "look at the response, or at the bound"),
+    ("E_SIMILARITY_HIGH", "the response is too close to one that is known to be bad", "look at the response and at the one that is named"),
+    ("E_ARGUMENTS_NOVEL", "the arguments of a call are unlike any in the reference trace", "look at the call; add it to the reference if it is right"),
     ("E_RESPONSE_MISSING", "the episode records no response, and the check is about the response", "record the response"),
     ("E_JSON_SCHEMA", "the response is not JSON, or does not fit its schema", "look at the errors of the finding"),
     ("E_TOOL_BLOCKED", "a blocked tool was called", "change the agent, or the list"),

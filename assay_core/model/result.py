@@ -57,6 +57,7 @@ class MetricResult:
     score: float | None = None  # 0..1, finite; None: held is 1.0, violated 0.0
     findings: tuple[Finding, ...] = ()  # a violated result has at least one
     details: JsonObject = attrs.field(factory=dict)
+    deferred: bool = False  # with NOT_APPLICABLE: this command leaves the episode to `assay run`
 
     def effective_score(self) -> float | None:
         """Return the score, 1.0 or 0.0 where the metric gave none, None where it did not apply."""

@@ -132,6 +132,7 @@ class _Run:
         self.hooks = Hooks(drivers.catalogue)
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
         policy = self.policy = self._load_policy(suite, drivers)
+        _find_services(request, drivers)
         plan = make_plan(
             suite,
             policy,
@@ -139,6 +140,7 @@ class _Run:
             seed=_seed(suite),
             offline=request.deny_network,
             defer=request.command == "validate",
+            services=request.services,
         )
         self.used.update(check.record.distribution for test in plan.tests for check in test.checks)
         evaluation = Evaluation(
@@ -277,6 +279,14 @@ class _Run:
             config_digest="sha256:" + digest_hex(config.read_bytes()) if config and config.is_file() else None,
             plugins=tuple(sorted(self.used)),
         )
+
+
+def _find_services(request: RunRequest, drivers: Drivers) -> None:
+    """Refuse a service that was named and is not installed, also where no check would have asked for it."""
+    for key, group in (("embedder", "assay.embedders"), ("judge", "assay.judges")):
+        name = request.services.get(key)
+        if isinstance(name, str) and name != "none":
+            drivers.record(group, name)
 
 
 def _with_suite_options(request: RunRequest, suite: Suite) -> RunRequest:

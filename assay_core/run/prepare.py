@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from assay_core.cache import RunCache
 from assay_core.contracts import CheckContext, Metric
 from assay_core.errors import AssayError, PluginFault, UsageError
-from assay_core.model import CompiledPolicy, Expectation, Suite, TestCase
+from assay_core.model import CompiledPolicy, Expectation, JsonValue, Suite, TestCase
 from assay_core.plugins import guard
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
@@ -25,6 +26,7 @@ def make_plan(
     seed: int,
     offline: bool,
     defer: bool,
+    services: Mapping[str, JsonValue] | None = None,
 ) -> Plan:
     """Prepare every check of the suite.
 
@@ -35,6 +37,7 @@ def make_plan(
         seed: The seed of the run.
         offline: Refuse metrics that need the network.
         defer: Leave metrics that need a network or a model to another command.
+        services: What was chosen for this run: an embedder, a judge.
 
     Raises:
         AssayError: the first thing that is wrong, with all others in its `others`.
@@ -47,6 +50,8 @@ def make_plan(
         driver=drivers.load,
         policy=policy,
         offline=offline,
+        defers=defer,
+        services=dict(services or {}),
     )
     errors: list[AssayError] = []
     tests = []
@@ -93,7 +98,7 @@ def _planned(
         prepared=prepared,
         record=record,
         needs_episode=metric.needs_episode,
-        blocking=metric.blocking,
+        blocking=bool(getattr(prepared, "blocking", metric.blocking)),
     )
 
 

@@ -41,3 +41,4 @@ class RunRequest:
     out_dir: Path = Path()
     reports: tuple[ReportRequest, ...] = ()
     report_options: Mapping[str, Mapping[str, JsonValue]] = attrs.field(factory=dict)
+    services: Mapping[str, JsonValue] = attrs.field(factory=dict)  # lent to checks as `CheckContext.services`

@@ -68,8 +68,8 @@ def finished(state: TestState, settings: Settings, *, with_time: bool) -> Result
     details: dict[str, object] = {"episodes": state.count} if state.count > 1 else {}
     if state.count > listed:
         details["attempts_not_listed"] = state.count - listed
-    if state.test.deferred:
-        details["deferred"] = list(state.test.deferred)
+    if state.deferred:
+        details["deferred"] = list(state.deferred)
     return ResultRow(
         test_id=case.id,
         status="allowed_on_error" if allowed else status,
@@ -104,7 +104,7 @@ def _message(state: TestState, status: Status) -> str:
     if state.errors:
         return state.errors[0].message
     if status == "skipped":
-        deferred = ", ".join(state.test.deferred)
+        deferred = ", ".join(state.deferred)
         return f"left to `assay run`: {deferred}" if deferred else "not exercised: nothing to check in this trace"
     if status == "unstable" and not state.abstained:
         passed = state.statuses["pass"] + state.statuses["warn"]

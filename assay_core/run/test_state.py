@@ -39,6 +39,7 @@ class TestState:
         self.episode_ids: list[str] = []
         self.source: SourcePlace | None = None
         self._worst: dict[int, MetricRow] = {}
+        self.deferred: dict[str, None] = dict.fromkeys(self.test.deferred)
 
     @property
     def has_failed(self) -> bool:
@@ -91,6 +92,8 @@ class TestState:
                 statuses.append("error")
                 continue
             self.findings.extend(result.findings)
+            if result.deferred:
+                self.deferred[self.test.checks[at].expectation.type] = None
             self._keep_worst(at, result)
             if result.outcome is Outcome.VIOLATED:
                 statuses.append("fail")

@@ -108,7 +108,7 @@ def test_each_attribute_of_each_contract_is_demanded() -> None:
     assert demanded["assay.checks"] == (("codes", "keys"), ("compile",))
     assert demanded["assay.reporters"] == (("appends", "default_output"), ("report",))
     assert demanded["assay.enforcers"] == ((), ("enforce", "plan"))
-    assert demanded["assay.embedders"] == (("dims", "id"), ("embed",))
+    assert demanded["assay.embedders"] == (("dims", "id", "needs"), ("embed",))
     assert demanded["assay.judges"] == (("id",), ("ask",))
 
 
