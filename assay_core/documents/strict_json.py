@@ -1,7 +1,7 @@
 r"""Strict JSON for machine input: what is ambiguous is refused. One scanner for traces, the wire and evidence.
 
 `check_line` names the first thing that is wrong. It is written for its message, not for speed; the fast path is
-`decode_strict` and, for whole blocks of lines, `suspicious`: decode with msgspec, write the value again and compare
+`decode_strict` and, for blocks of lines, `suspicious_lines`: decode with msgspec, write the value again and compare
 the number of colons.
 
 Why an equal count proves that no key was dropped. Let `t` be JSON text that the decoder took, `v` its value and
@@ -16,8 +16,8 @@ Why an equal count proves that no key was dropped. Let `t` be JSON text that the
   of `w` hold at most as many colons as those of `t`.
 * Hence colons(t) - colons(w) >= K - U >= 0. Equal counts mean K = U: nothing was repeated.
 
-Both differences have the same sign, so the counts may be summed over many lines and compared once. A value that
-the encoder does not write is suspicious, never cleared.
+Both differences have the same sign, so the counts may be summed over many lines and compared once. Text that is
+byte for byte what the encoder writes needs no count. A value that the encoder does not write is suspicious.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ __all__ = [
     "decode_strict",
     "shallow",
     "suspicious",
+    "suspicious_lines",
 ]
 
 # What a msgspec decoder raises on bytes that it does not take.
@@ -45,12 +46,16 @@ DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*+')
 _ESCAPE = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _NUMERIC = re.compile(rb"-?[0-9][0-9.eE+-]*+")
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?+([eE][+-]?[0-9]++)?+")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _WORDS = (b"true", b"false", b"null")
 _NOT_NUMBERS = (b"NaN", b"Infinity", b"-Infinity")
 _MAX_DIGITS = 4300  # what int() of Python takes
@@ -95,21 +100,41 @@ def decode_strict(data: bytes, *, max_depth: int = 128) -> JsonValue:
 def suspicious(text: bytes, value: object) -> bool:
     """Tell whether `text` might repeat a key. False is a proof that it does not; True asks for `check_line`.
 
-    `value` is what msgspec decoded from `text`: a value, a struct with `omit_defaults` whose absent members are
-    unset, or a list of these for a text of several lines. No part of it may be a `msgspec.Raw` that still waits
-    to be decoded: raw bytes are written as they are, with every key they repeat.
+    `value` is what msgspec decoded from `text`: a value, or a struct with `omit_defaults` whose absent members are
+    unset. No part of it may be a `msgspec.Raw` that still waits to be decoded: raw bytes are written as they are,
+    with every key they repeat.
     """
-    if b"\\" in text and (b"\\u003a" in text or b"\\u003A" in text):
-        return True
     try:
-        return text.count(b":") != _encode(value).count(b":")
+        return _differs(text, _encode(value))
     except RecursionError:
         return True
 
 
+def suspicious_lines(text: bytes, values: list[object]) -> bool:
+    """Tell whether some line of `text` might repeat a key; `values` holds what each line was decoded to."""
+    try:
+        written = _encode_lines(values)
+    except RecursionError:
+        return True
+    return written != text and _differs(text, written)
+
+
+def _differs(text: bytes, written: bytes) -> bool:
+    if b"\\" in text and (b"\\u003a" in text or b"\\u003A" in text):
+        return True
+    return text.count(b":") != written.count(b":")
+
+
 def shallow(text: bytes, max_depth: int) -> bool:
-    """Tell whether `text` has so few brackets that it cannot be deeper than `max_depth`. True is a proof."""
-    return len(text) <= 2 * max_depth or text.count(b"{") + text.count(b"[") <= max_depth
+    """Tell whether JSON text is at most `max_depth` levels deep. For text that is not JSON the answer means nothing."""
+    if len(text) <= 2 * max_depth or text.count(b"{") + text.count(b"[") <= max_depth:
+        return True
+    brackets = _STRING.sub(b"", text).translate(_AS_SQUARE, _NO_BRACKETS)
+    for _ in range(max_depth):  # each round takes the innermost level away
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
 
 
 def check_line(data: bytes, *, max_depth: int = 128) -> None:

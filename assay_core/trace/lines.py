@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 from assay_core.contracts import BinarySource
@@ -20,7 +21,7 @@ class Block(NamedTuple):
 
     first: int  # the number of the first line, from 1
     data: bytes  # the lines as they stand in the file; a line feed after each but perhaps the last of the file
-    lines: list[bytes]  # without their line feed; a carriage return before it stays
+    lines: list[bytes]  # each with the end it has in the file
     offset: int  # of `data` in the file
 
 
@@ -50,8 +51,7 @@ def _blocks(stream: BinaryIO, source: BinarySource) -> Iterator[Block]:
         data = b"".join((*parts, piece[:end]))
         parts = [piece[end:]] if end < len(piece) else []
         held = len(piece) - end
-        lines = data.split(b"\n")
-        lines.pop()
+        lines = BytesIO(data).readlines()  # half the time of split
         if len(data) > limit:
             _check_lengths(lines, number, source)
         yield Block(number, data, lines, offset)
@@ -71,8 +71,8 @@ def iter_lines(source: BinarySource) -> Iterator[tuple[int, bytes]]:
     """
     for block in read_blocks(source):
         for number, line in enumerate(block.lines, block.first):
-            if line.strip(b" \t\r"):
-                yield number, line[:-1] if line.endswith(b"\r") else line
+            if line.strip(b" \t\r\n"):
+                yield number, line.rstrip(b"\r\n")
 
 
 def refuse_line(line: bytes, number: int, source: BinarySource, reason: str) -> InputError:
@@ -93,6 +93,7 @@ def check_strict(line: bytes, number: int, source: BinarySource) -> None:
     Raises:
         InputError: E_TRACE_INVALID or E_TRACE_LIMIT, with line and column.
     """
+    line = line.rstrip(b"\r\n")
     try:
         check_line(line, max_depth=source.limits.depth)
     except StrictJsonDepthError as error:
@@ -111,7 +112,7 @@ def invalid_line(line: bytes, number: int, source: BinarySource, reason: str) ->
 def _at(line: bytes, number: int, source: BinarySource, code: str, message: str, offset: int | None) -> InputError:
     """Build the error. Its text is a stretch of the line around the offset, so that it stays short."""
     if offset is None or len(line) <= _EXCERPT:
-        text = line[:_EXCERPT]
+        text = line[:_EXCERPT].rstrip(b"\r\n")
         column = 0 if offset is None else len(line[:offset].decode("utf-8", "replace")) + 1
     else:
         text = line[max(0, offset - _EXCERPT // 2) : offset + _EXCERPT // 2]
@@ -124,7 +125,7 @@ def _at(line: bytes, number: int, source: BinarySource, code: str, message: str,
 
 def _check_lengths(lines: list[bytes], first: int, source: BinarySource) -> None:
     for number, line in enumerate(lines, first):
-        if len(line) > source.limits.line_bytes:
+        if len(line) - line.endswith(b"\n") > source.limits.line_bytes:
             raise _too_long(source, number, line[:_EXCERPT])
 
 

@@ -17,6 +17,7 @@ from assay_core.documents.strict_json import (
     decode_strict,
     shallow,
     suspicious,
+    suspicious_lines,
 )
 
 decode = msgspec.json.decode
@@ -99,7 +100,9 @@ class TestGuard:
         lines = [text.replace("\n", " ").encode() for text in texts]
 
         if any(map(repeats_a_key, lines)):
-            assert suspicious(b"\n".join(lines), [decode(line) for line in lines])
+            assert suspicious_lines(b"\n".join(lines), [decode(line) for line in lines])
+        elif "\\u003a" not in "".join(texts).lower():
+            assert not suspicious_lines(b"\n".join(lines), [decode(line) for line in lines])
 
     @pytest.mark.parametrize(
         "text", [b'{"tool":"x","tool":"y"}', b'{"tool" : 1 , "t\\u006fol":2}', b'{"a":{"b":[{"c":1,"c":1}]}}']
@@ -123,6 +126,7 @@ class TestGuard:
             deep = [deep]
 
         assert suspicious(b"[]", deep)
+        assert suspicious_lines(b"[]\n", [deep])
 
 
 class TestScanner:
@@ -247,7 +251,25 @@ class TestDecodeStrict:
         else:
             assert decode_strict(data) == json.loads(data)
 
-    def test_shallow_is_never_true_for_what_is_too_deep(self) -> None:
-        assert not shallow(b"[" * 129 + b"]" * 129, 128)
-        assert not shallow(b'{"a":' * 129 + b"1" + b"}" * 129, 128)
-        assert shallow(b'{"a":[1,2]}' * 2, 128)
+    @pytest.mark.parametrize("pad", ["", '"]]}}[{",', '"\\\\\\"[",'])
+    def test_shallow_tells_the_depth_exactly(self, pad: str) -> None:
+        for depth in (1, 5, 128, 129):
+            text = f"[{pad}" * depth + "[],{}" + "]" * depth
+            for limit in (depth, depth + 1):
+                assert shallow(text.encode(), limit) == (limit > depth)
+                assert shallow(('{"a":' * depth + "0" + "}" * depth).encode(), limit - 1) == (limit > depth)
+
+    @settings(max_examples=200, deadline=None)
+    @given(json_texts(), st.integers(1, 5))
+    def test_shallow_agrees_with_the_scanner(self, text: str, limit: int) -> None:
+        data = f"[{text},{'[' * 8}{']' * 8}]".encode() if limit == 5 else text.encode()
+        try:
+            check_line(data, max_depth=limit)
+        except StrictJsonDepthError:
+            deep = True
+        except StrictJsonError:
+            return
+        else:
+            deep = False
+
+        assert shallow(data, limit) == (not deep)

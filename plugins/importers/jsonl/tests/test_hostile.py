@@ -87,6 +87,14 @@ def test_error_in_a_later_block_names_its_line() -> None:
         read(data)
 
 
+def test_run_with_a_line_of_many_megabytes_is_one_run() -> None:
+    big = b'{"run_id":"r","tool":"t","args":{"a":"' + b"x" * 10_000_000 + b'"}}'
+
+    episodes = read(b"\n".join([big, b'{"run_id":"r","tool":"u"}', b'{"run_id":"s","tool":"v"}', big]))
+
+    assert {each.id: len(each.tool_calls) for each in episodes} == {"r": 3, "s": 1}
+
+
 def test_empty_files_give_no_episode() -> None:
     assert read(b"") == read(b"\n\r\n \n") == []
 

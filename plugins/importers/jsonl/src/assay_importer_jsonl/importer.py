@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from assay_core.contracts import BinarySource, ImportReport
-from assay_core.documents.strict_json import DECODE_ERRORS, suspicious
+from assay_core.documents.strict_json import DECODE_ERRORS, shallow, suspicious_lines
 from assay_core.errors import InputError
 from assay_core.model import Episode
 from assay_core.trace import (
@@ -21,15 +21,8 @@ from assay_core.trace import (
     split_members,
     value_of,
 )
-from assay_importer_jsonl.bulk import (
-    CallAdder,
-    CallLine,
-    Spelling,
-    UnsoundLine,
-    bare_decoder,
-    decode_event,
-    spelling_of,
-)
+from assay_importer_jsonl.bulk import CallAdder, UnsoundLine
+from assay_importer_jsonl.call_lines import CallLine, Spelling, bare_decoder, decode_event, spelling_of
 from assay_importer_jsonl.events import EVENT_TYPES, read_event
 from assay_importer_jsonl.records import read_record
 from assay_importer_jsonl.sniffing import likelihood
@@ -37,7 +30,10 @@ from assay_importer_jsonl.sniffing import likelihood
 __all__ = ["JsonlImporter"]
 
 _decode = msgspec.json.Decoder().decode
-_BLANK = b" \t\r"
+_BLANK = b" \t\r\n"
+_MAX_SPELLINGS = 16  # a trace with more is not worth a decoder each
+_TYPED = b'{"type"'
+_EVENT_CALL = b'{"type":"tool_call",'
 _V1 = frozenset({"schema_version", "request_id", "prompt", "response"})
 _SOUND = "its members do not fit together"
 
@@ -72,14 +68,14 @@ class _Reader:
         self.groups = Grouping(source, report)
         self._source = source
         self._report = report
-        self._adder = CallAdder(self.groups)
+        self._adder = CallAdder(self.groups, source.limits.depth)
+        self._learnt = 0
         self._spell(Spelling())
 
     def read(self, block: Block) -> None:
         """Add a block's records to their episodes, then see that no line of it repeated a key."""
         groups = self.groups
-        groups.offset = block.offset
-        self._check_depth(block)
+        groups.offset = block.offset + len(block.data)
         records = self._decode_calls(block.lines)
         plain = self._plain
         values: list[object] = list(records)
@@ -93,27 +89,27 @@ class _Reader:
         except InputError as error:
             raise _with_text(error, block) from error
         self._report.records += len(records)
-        if suspicious(block.data, values):
+        if suspicious_lines(block.data, values):
             self._check_lines(block)
-        groups.offset = block.offset + len(block.data)
         groups.settle()
 
     def _decode_calls(self, lines: list[bytes]) -> list[CallLine | None]:
         """Decode the lines that are calls; None stands for every other line."""
-        if lines[0].startswith(b'{"type"'):
-            return [self._decode_call(line) for line in lines]
         try:
+            if lines[0].startswith(_TYPED):
+                return [decode_event(line) if line.startswith(_EVENT_CALL) else None for line in lines]
+            if not self._learnt:
+                self._learn(split_members(lines[0]))
             return [*map(self._bare, lines)]
         except DECODE_ERRORS:
             return [self._decode_call(line) for line in lines]
 
     def _decode_call(self, line: bytes) -> CallLine | None:
         """Decode one line if it is a call that the bulk path knows whole."""
-        typed = line.startswith(b'{"type"')
-        if typed and b"tool_call" not in line[:24]:
-            return None
         try:
-            return decode_event(line) if typed else self._bare(line)
+            if line.startswith(_TYPED):
+                return decode_event(line) if b"tool_call" in line[:24] else None
+            return self._bare(line)
         except DECODE_ERRORS:
             return None
 
@@ -125,6 +121,8 @@ class _Reader:
         if line.startswith(b"#"):
             self._report.drop("comment line")
             return None
+        if not shallow(line, self._source.limits.depth):
+            self._check_line(line, number)
         try:
             members = split_members(line)
             value = _decode(line)
@@ -155,7 +153,10 @@ class _Reader:
     def _learn(self, members: Members) -> None:
         """Take up the spelling of a bare call for the lines that follow."""
         spelling = spelling_of(members, full=self._spelling.full)
-        if spelling != self._spelling and spelling.tool in members and "prompt" not in members:
+        if self._learnt < _MAX_SPELLINGS and spelling.tool in members and "prompt" not in members:
+            if self._learnt and self._spelling.reads(spelling):
+                return
+            self._learnt += 1
             self._spell(spelling)
 
     def _spell(self, spelling: Spelling) -> None:
@@ -163,11 +164,6 @@ class _Reader:
         self._spelling = spelling
         self._bare: Callable[[bytes], CallLine] = decoder.decode
         self._plain = None if spelling.full else decoder.type
-
-    def _check_depth(self, block: Block) -> None:
-        depth = self._source.limits.depth
-        if [True for line in block.lines if len(line) > 2 * depth and line.count(b"[") + line.count(b"{") > depth]:
-            self._check_lines(block)
 
     def _check_lines(self, block: Block) -> None:
         """Look at each line of a block that the guard did not clear."""
