@@ -26,7 +26,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy $(wildcard docs/*.py docs/examples/demo/*.py benchmarks/*.py plugins/new_plugin/__main__.py)
+	$(BIN)/mypy $(wildcard docs/*.py docs/generators/*.py docs/examples/demo/*.py benchmarks/*.py plugins/new_plugin/__main__.py)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	$(PYTEST) -q tests/architecture/test_repository.py

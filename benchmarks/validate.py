@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from recorded_calls import CALLS_PER_EPISODE, POLICY, naive, write_trace
+from recorded_calls import CALLS_PER_EPISODE, POLICY, SCHEMAS, naive, write_trace
 
 from assay_core.contracts import ImportReport
 from assay_core.model import Episode, Limits, ToolCall
@@ -150,7 +150,7 @@ def show(calls: int, sample: int, size_mb: float, refused: int, seconds: dict[st
     ratios = {key: seconds["naive"] / value for key, value in seconds.items()}
     print(f"## Validating {calls:,} recorded calls\n")
     print(
-        f"{calls // CALLS_PER_EPISODE:,} episodes, {size_mb:.0f} MB, a policy with {len(POLICY['schemas'])} schemas, "  # type: ignore[arg-type]  # a mapping
+        f"{calls // CALLS_PER_EPISODE:,} episodes, {size_mb:.0f} MB, a policy with {len(SCHEMAS)} schemas, "
         f"70 globs, three sequences and a limit. The naive loop (json + fnmatch + jsonschema) ran over the first "
         f"{sample:,} calls and is scaled; on these all loops refuse the same {refused} calls. Medians.\n"
     )

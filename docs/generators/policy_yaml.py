@@ -45,7 +45,7 @@ def _properties(schema: Schema) -> Iterator[tuple[str, Schema]]:
     if isinstance(found, Mapping):
         for name, each in found.items():
             if isinstance(each, Mapping):
-                yield name, cast("Schema", each)
+                yield name, each
 
 
 def _keys(schema: Schema) -> str:
