@@ -72,7 +72,8 @@ def plain_guarded(path: Path) -> None:
 def unguarded(path: Path) -> None:
     """Decode straight to calls and episodes, as if every line could be trusted."""
     bare = path.name == "bare.jsonl"
-    decode: Callable[[bytes], _Call | _Event] = msgspec.json.Decoder(_Call if bare else _Event).decode
+    kind: type[_Call | _Event] = _Call if bare else _Event
+    decode = msgspec.json.Decoder(kind).decode
     calls: list[ToolCall] = []
     episode = ""
     with path.open("rb") as stream:
