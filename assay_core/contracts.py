@@ -29,6 +29,7 @@ from assay_core.model import (
     MetricResult,
     Rule,
     RunReport,
+    Settings,
     ToolCall,
     Violation,
 )
@@ -122,6 +123,7 @@ class CheckContext:
     offline: bool  # True: `--deny network`
     defers: bool = False  # True: `validate`; what needs a model or the network is left to `assay run`
     services: Mapping[str, JsonValue] = attrs.field(factory=dict)  # what was chosen for this run, e.g. "embedder"
+    settings: Settings = attrs.field(factory=Settings)  # of the suite: how long a check may take, how judges count
 
 
 @runtime_checkable
@@ -324,11 +326,19 @@ class Embedder(Protocol):
 class Judge(Protocol):
     """Asks a model."""
 
-    id: str
+    id: str  # names provider, endpoint and model, never a key: part of every cache key
+    needs: frozenset[str]  # of "network": `--deny network` refuses it
 
-    def ask(self, prompt: str, schema: JsonValue, seed: int) -> str:
+    def ask(self, prompt: str, schema: JsonValue, seed: int, *, timeout_s: float) -> str:
         """Return the model's answer as text; the caller checks it against the schema.
+
+        Args:
+            prompt: Everything the model is told, the instructions first.
+            schema: JSON Schema of the answer.
+            seed: 0 to 2**63 - 1; the same prompt under another seed is another vote.
+            timeout_s: When to give up, retries and their waiting included.
 
         Raises:
             ServiceError: E_JUDGE_UNAVAILABLE, E_RATE_LIMIT, E_PROVIDER_5XX, E_TIMEOUT, E_NETWORK_ERROR.
+            UsageError: E_CREDENTIAL_MISSING, E_INVALID_ARGS.
         """

@@ -15,7 +15,19 @@ __all__ = ["given_back", "make_request", "out_dir", "wanted_reports"]
 
 _DOCUMENTS = (".yaml", ".yml")
 _INPUTS = (*_DOCUMENTS, ".jsonl", ".ndjson")
-_SERVICES = ("embedder", "embedding_model", "refresh_embeddings", "replay_strict")
+_SERVICES = (
+    "embedder",
+    "embedding_model",
+    "refresh_embeddings",
+    "replay_strict",
+    "judge",
+    "judge_model",
+    "judge_base_url",
+    "judge_samples",
+    "judge_temperature",
+    "judge_max_tokens",
+    "judge_refresh",
+)
 _SUGAR = {"sarif": "sarif", "junit": "junit", "pr-comment": "pr_comment", "evidence": "evidence"}
 
 
@@ -57,8 +69,11 @@ def _services(words: Words) -> dict[str, JsonValue]:
     """Return what the command line chose of services; what it does not name is absent."""
     chosen: dict[str, JsonValue] = {}
     for name in _SERVICES:
-        if (value := getattr(words, name)) not in (None, False):
+        value = getattr(words, name)
+        if value is not None and value is not False:
             chosen[name] = value
+    if words.no_judge:
+        chosen["judge"] = "none"
     return chosen
 
 

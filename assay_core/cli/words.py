@@ -42,6 +42,31 @@ class Words(NamedTuple):  # attrs costs more than the help of a command may
     embedding_model: str | None = None
     refresh_embeddings: bool = False
     replay_strict: bool = False
+    judge: str | None = None
+    no_judge: bool = False
+    judge_model: str | None = None
+    judge_base_url: str | None = None
+    judge_samples: int | None = None
+    judge_temperature: float | None = None
+    judge_max_tokens: int | None = None
+    judge_refresh: bool = False
+
+
+def _judge_options() -> tuple[Callable[[F], F], ...]:
+    def option(name: str, help_text: str, **more: Any) -> Callable[[F], F]:  # Any: click's own
+        words = name.upper().replace("-", "_")
+        return click.option(f"--{name}", envvar=[f"ASSAY_{words}", f"VERDICT_{words}"], help=help_text, **more)
+
+    return (
+        option("judge", "Who judges where no verdict is recorded: openai, another judge, or none.", metavar="NAME"),
+        click.option("--no-judge", is_flag=True, help="The same as --judge none."),
+        option("judge-model", "The model to ask the judge for.", metavar="NAME"),
+        option("judge-base-url", "The endpoint of the judge. Never read from a file.", metavar="URL"),
+        option("judge-samples", "Votes per verdict, at most.", metavar="N", type=click.IntRange(1, 99)),
+        option("judge-temperature", "0 to 2. Default: 0.", metavar="X", type=click.FloatRange(0, 2)),
+        option("judge-max-tokens", "Length of an answer. Default: 800.", metavar="N", type=click.IntRange(1)),
+        click.option("--judge-refresh", is_flag=True, help="Judge anew what is cached."),
+    )
 
 
 _COMMON = (
@@ -57,6 +82,7 @@ _COMMON = (
     click.option("--embedder", metavar="NAME", help="What turns texts into vectors where none are recorded."),
     click.option("--embedding-model", metavar="NAME", help="The model to ask the embedder for."),
     click.option("--refresh-embeddings", is_flag=True, help="Embed anew what is cached."),
+    *_judge_options(),
     click.option("--replay-strict", is_flag=True, help="Only what was recorded or cached; no model is asked."),
     click.option("--set", "settings", multiple=True, metavar="reporters.NAME.KEY=VALUE", help="An option of a report."),
     click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),

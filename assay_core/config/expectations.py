@@ -28,9 +28,6 @@ LEGACY_FORMS = {
 _GROUP = "assay.metrics"
 _NOT_YET = {
     "semantic_similarity_to": "assay-metric-embedding",
-    "faithfulness": "assay-metric-judge",
-    "relevance": "assay-metric-judge",
-    "judge_criteria": "assay-metric-judge",
 }
 
 
@@ -62,8 +59,8 @@ def _read_one(value: JsonValue, path: Path, reading: Reading, drivers: Drivers) 
     tagged = value if "type" in value else _tagged(value, path, reading)
     if tagged is None or not (name := _type_of(tagged, path, reading)):
         return None
-    if name in ("$ref", "judge_criteria"):
-        _refuse_inert(name, path, reading)
+    if name == "$ref":
+        _refuse_ref(path, reading)
         return None
     return _structured(name, tagged, path, reading, drivers)
 
@@ -89,7 +86,7 @@ def _type_of(value: JsonObject, path: Path, reading: Reading) -> str:
 def _tagged(value: JsonObject, path: Path, reading: Reading) -> JsonObject | None:
     """Return an old, untagged form with its type."""
     if "$ref" in value:
-        _refuse_inert("$ref", path, reading)
+        _refuse_ref(path, reading)
         return None
     forms = [key for key in value if key in LEGACY_FORMS]
     if not forms:
@@ -109,12 +106,9 @@ def _tagged(value: JsonObject, path: Path, reading: Reading) -> JsonObject | Non
     return {"type": name, **value, form: promoted}
 
 
-def _refuse_inert(name: str, path: Path, reading: Reading) -> None:
-    if name == "$ref":
-        message = "`$ref` is not followed in an expectation, so the test could never fail"
-        reading.fail("E_CFG_REF", message, path, remedy="copy the file's content here, with its `type`")
-    else:
-        reading.fail("E_CFG_VACUOUS", f"nothing evaluates {name!r}, so the test could never fail", path)
+def _refuse_ref(path: Path, reading: Reading) -> None:
+    message = "`$ref` is not followed in an expectation, so the test could never fail"
+    reading.fail("E_CFG_REF", message, path, remedy="copy the file's content here, with its `type`")
 
 
 def _structured(name: str, value: JsonObject, path: Path, reading: Reading, drivers: Drivers) -> Expectation | None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import attrs
 
 from assay_core.config.reading import Reading
-from assay_core.config.written import WrittenLimits, WrittenPlugins, WrittenSettings, WrittenThresholds
+from assay_core.config.written import (
+    WrittenJudge,
+    WrittenLimits,
+    WrittenPlugins,
+    WrittenReliability,
+    WrittenSettings,
+    WrittenThresholds,
+)
 from assay_core.model.json_value import JsonValue
-from assay_core.model.suite import Limits, PluginRules, Settings, Thresholds
+from assay_core.model.suite import JudgeSettings, Limits, PluginRules, Settings, Thresholds
 
 __all__ = ["read_plugins", "read_settings", "read_thresholds"]
 
-_UNUSED = ("cache", "judge", "thresholding")  # evaluated by later releases
+_UNUSED = ("cache", "thresholding")  # evaluated by later releases
 
 
 def read_settings(value: JsonValue, reading: Reading) -> Settings:
@@ -37,8 +44,32 @@ def read_settings(value: JsonValue, reading: Reading) -> Settings:
         on_error=written.on_error or default.on_error,
         bail_on_first_failure=bool(written.bail_on_first_failure),
         limits=Limits(line_bytes=limits.line_bytes, depth=limits.depth),
+        judge=_read_judge(written.judge, reading, (*path, "judge")),
         unused=tuple(f"settings.{key}" for key in unused),
     )
+
+
+def _read_judge(written: WrittenJudge | None, reading: Reading, path: tuple[str, ...]) -> JudgeSettings:
+    if written is None:
+        return JudgeSettings()
+    _check_bounds(written, reading, path)
+    reliability = written.reliability or WrittenReliability()
+    path = (*path, "reliability")
+    _check_bounds(reliability, reading, path)
+    given = {
+        key: value
+        for source in (reliability, written)
+        for key, value in attrs.asdict(source, recurse=False).items()
+        if value is not None and key != "reliability"
+    }
+    judge = JudgeSettings(**given)
+    if judge.borderline_min > judge.borderline_max:
+        message = f"borderline_min ({judge.borderline_min:g}) is above borderline_max ({judge.borderline_max:g})"
+        reading.fail("E_CFG_PARSE", message, path)
+    if judge.tie_break == "quarantine":
+        text = "tie_break: quarantine is not used by this release; a judge that abstains ends the run with exit 1"
+        reading.note("W_CFG_UNUSED", text, (*path, "tie_break"), key=True)
+    return judge
 
 
 def read_thresholds(value: JsonValue, reading: Reading) -> Thresholds:

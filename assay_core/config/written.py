@@ -12,7 +12,7 @@ from typing import Any, Literal
 import attrs
 
 from assay_core.model.json_value import JsonObject, JsonValue
-from assay_core.model.suite import Attempts, OnError
+from assay_core.model.suite import Attempts, OnError, RerunStrategy, TieBreak
 
 __all__ = [
     "WrittenInput",
@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 _UNUSED = "Read, and not used by this release."
+
+
+def _share(default: float) -> JsonObject:
+    return {"minimum": 0, "maximum": 1, "default": default}
 
 
 def _key(doc: str, default: Any = None, **metadata: Any) -> Any:
@@ -43,24 +47,41 @@ class WrittenLimits:
 class WrittenReliability:
     """How a judge's answers are counted."""
 
-    borderline_min: float | None = _key(_UNUSED)
-    borderline_max: float | None = _key(_UNUSED)
-    rerun_strategy: str | None = _key(_UNUSED)
-    max_extra_calls_per_test: int | None = _key(_UNUSED)
-    max_extra_calls_per_run: int | None = _key(_UNUSED)
-    tie_break: str | None = _key(_UNUSED)
-    blind_labeling: bool | None = _key(_UNUSED)
-    order_randomized: bool | None = _key(_UNUSED)
-    hijack_defense: bool | None = _key(_UNUSED)
+    borderline_min: float | None = _key(
+        "A score from here to borderline_max is no verdict: the judge abstains.", schema=_share(0.4)
+    )
+    borderline_max: float | None = _key("The upper end of that band.", schema=_share(0.6))
+    rerun_strategy: RerunStrategy | None = _key(
+        "When a judge is asked again: never; until three votes; or until two votes agree outside the band.",
+        schema={"default": "sequential_sprt"},
+    )
+    max_extra_calls_per_test: int | None = _key(
+        "Votes after the first, at most.", schema={"minimum": 0, "maximum": 98, "default": 2}
+    )
+    max_extra_calls_per_run: int | None = _key(
+        "Further votes in a run of one type of check; more are told as W_JUDGE_BUDGET, not refused.",
+        schema={"minimum": 0, "default": 20},
+    )
+    tie_break: TieBreak | None = _key(
+        "What a tie means. Only fail_closed is evaluated: the judge abstains, exit 1.",
+        schema={"default": "fail_closed"},
+    )
+    blind_labeling: bool | None = _key("Call the response A or B, never by its origin.", schema={"default": True})
+    order_randomized: bool | None = _key(
+        "Choose A or B by the seed, in turn from vote to vote.", schema={"default": True}
+    )
+    hijack_defense: bool | None = _key("Tell the judge that what it judges is data.", schema={"default": True})
 
 
 @attrs.frozen(kw_only=True)
 class WrittenJudge:
-    """The judge of faithfulness and relevance."""
+    """The judge of faithfulness, relevance and judge_criteria. Which model it is, the command line says."""
 
-    reliability: WrittenReliability | None = _key(_UNUSED)
-    rubric_version: str | None = _key(_UNUSED)
-    samples: int | None = _key(_UNUSED)
+    reliability: WrittenReliability | None = _key("How a judge's answers are counted.")
+    rubric_version: str | None = _key("The version of the rubric, where an expectation names none.")
+    samples: int | None = _key(
+        "Votes in all, at most; overrides max_extra_calls_per_test.", schema={"minimum": 1, "maximum": 99}
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +116,7 @@ class WrittenSettings:
     bail_on_first_failure: bool | None = _key("Stop at the first failed test.", schema={"default": False})
     limits: WrittenLimits | None = _key("How much of a trace is read before it is refused.")
     cache: bool | None = _key(_UNUSED)
-    judge: WrittenJudge | None = _key(_UNUSED)
+    judge: WrittenJudge | None = _key("How a judge is asked, and how its answers are counted.")
     thresholding: WrittenThresholding | None = _key(_UNUSED)
 
 

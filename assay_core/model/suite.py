@@ -12,6 +12,8 @@ from assay_core.model.json_value import JsonObject
 
 OnError: TypeAlias = Literal["block", "allow"]
 Attempts: TypeAlias = Literal["all", "last", "error"]
+RerunStrategy: TypeAlias = Literal["single", "always_three", "sequential_sprt"]
+TieBreak: TypeAlias = Literal["fail_closed", "quarantine"]
 
 
 @attrs.frozen(kw_only=True)
@@ -20,6 +22,23 @@ class Limits:
 
     line_bytes: int = 16 * 1024 * 1024
     depth: int = 128
+
+
+@attrs.frozen(kw_only=True)
+class JudgeSettings:
+    """`settings.judge`: how often a judge is asked, and how its answers are counted."""
+
+    borderline_min: float = 0.4  # a score from here …
+    borderline_max: float = 0.6  # … to here is no verdict: the judge abstains
+    rerun_strategy: RerunStrategy = "sequential_sprt"
+    max_extra_calls_per_test: int = 2  # votes after the first
+    max_extra_calls_per_run: int = 20  # told when exceeded, never a limit
+    tie_break: TieBreak = "fail_closed"
+    blind_labeling: bool = True
+    order_randomized: bool = True
+    hijack_defense: bool = True
+    rubric_version: str | None = None  # where the expectation names none
+    samples: int | None = None  # votes in all; overrides max_extra_calls_per_test
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +52,7 @@ class Settings:
     on_error: OnError = "block"
     bail_on_first_failure: bool = False
     limits: Limits = Limits()
+    judge: JudgeSettings = JudgeSettings()
     unused: tuple[str, ...] = ()  # keys that later releases evaluate; each is announced
 
 

@@ -248,7 +248,7 @@ class _Run:
             reason_code=verdict.reason_code,
             message=verdict.message,
             next_step=verdict.next_step,
-            seeds=Seeds(order_seed=str(_seed(suite)) if suite else None),
+            seeds=_seeds(suite),
             policy_digest=policy.digest if policy else None,
             policy_name=policy.name if policy else "",
             unrestricted=policy.unrestricted if policy else (),
@@ -265,6 +265,8 @@ class _Run:
                 findings=FindingsOf(outcome.rows, outcome.counts.findings),
                 counts=outcome.counts,
                 rules=outcome.rules,
+                judge_metrics=outcome.judge_metrics,
+                seeds=_seeds(suite, judged=outcome.judge_metrics is not None),
             )
         return Conducted(
             request=request, report=report, errors=errors, drivers=self.drivers, hooks=self.hooks, clock=self.clock
@@ -304,6 +306,11 @@ def _seed(suite: Suite) -> int:
     if suite.settings.seed is not None:
         return suite.settings.seed
     return int.from_bytes(hashlib.sha256(suite.name.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
+
+
+def _seeds(suite: Suite | None, *, judged: bool = False) -> Seeds:
+    seed = str(_seed(suite)) if suite else None
+    return Seeds(order_seed=seed, judge_seed=seed if judged else None)
 
 
 def _refuse_deprecated(policy: CompiledPolicy) -> None:

@@ -13,6 +13,7 @@ from assay_core.model import (
     CompiledPolicy,
     Counts,
     Episode,
+    JsonObject,
     MetricResult,
     Notice,
     ResultRow,
@@ -21,6 +22,7 @@ from assay_core.model import (
     Thresholds,
 )
 from assay_core.plugins import guard
+from assay_core.run.judge_metrics import JudgeTally
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
 from assay_core.run.policy_rows import PolicyRows
 from assay_core.run.results import checked_results, failed_row, finished
@@ -46,6 +48,7 @@ class Evaluated:
     rules: tuple[RuleSummary, ...]
     faults: tuple[AssayError, ...]  # plugin faults and configuration errors met while evaluating, in order
     notices: tuple[Notice, ...]
+    judge_metrics: JsonObject | None = None
 
 
 class Evaluation:
@@ -83,6 +86,7 @@ class Evaluation:
         self._seen: dict[str, None] = {}
         self._rows = RowSpool()
         self._tally: Counter[str] = Counter()
+        self._judges = JudgeTally()
         self._faults: list[AssayError] = []
         self._service_codes: dict[str, None] = {}
         self._ended_early = False
@@ -148,6 +152,7 @@ class Evaluation:
             rules=self._policy_rows.summaries() if self._policy_rows else (),
             faults=tuple(self._faults),
             notices=tuple(notices),
+            judge_metrics=self._judges.metrics(),
         )
 
     def _index(self, state: TestState) -> None:
@@ -245,6 +250,8 @@ class Evaluation:
 
     def _take(self, row: ResultRow) -> None:
         self._rows.append(row)
+        if row.kind == "test":
+            self._judges.add(row)
         self._tally[row.status] += 1
         self._tally["findings"] += len(row.findings)
         self._tally["failed policies"] += row.status == "fail" and row.kind == "policy"

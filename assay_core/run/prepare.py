@@ -52,6 +52,7 @@ def make_plan(
         offline=offline,
         defers=defer,
         services=dict(services or {}),
+        settings=suite.settings,
     )
     errors: list[AssayError] = []
     tests = []

@@ -9,7 +9,7 @@ import pytest
 
 from assay_core.config import load_suite
 from assay_core.errors import AssayError, InputError
-from assay_core.model.suite import EpisodeSelector, Limits, PluginRules, Settings, Suite, Thresholds
+from assay_core.model.suite import EpisodeSelector, JudgeSettings, Limits, PluginRules, Settings, Suite, Thresholds
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
 
@@ -80,7 +80,8 @@ def test_a_whole_suite_is_read(load: Load, tmp_path: Path) -> None:
         on_error="allow",
         bail_on_first_failure=True,
         limits=Limits(line_bytes=1024, depth=10),
-        unused=("settings.cache", "settings.judge", "settings.thresholding"),
+        judge=JudgeSettings(rubric_version="v1"),
+        unused=("settings.cache", "settings.thresholding"),
     )
     assert suite.thresholds == Thresholds(min_score=0.5, block_on_warn=True)
     assert suite.plugins == PluginRules(require=("must_contain",), deny=("acme.x",))
@@ -88,7 +89,6 @@ def test_a_whole_suite_is_read(load: Load, tmp_path: Path) -> None:
     assert [(each.code, each.place and each.place.line) for each in suite.notices] == [
         ("W_CFG_UNUSED", 18),
         ("W_CFG_UNUSED", 14),
-        ("W_CFG_UNUSED", 15),
         ("W_CFG_UNUSED", 16),
         ("W_CFG_LEGACY", 31),
     ]
@@ -253,7 +253,7 @@ def test_a_wrong_suite_is_refused_at_its_place(
         ("- {id: t, input: a, expected: {type: faithfulness}}", [("E_PLUGIN_MISSING", 4, 40)], "faithfulness"),
         ("- {id: t, input: a, expected: {type: acme.latency}}", [("E_PLUGIN_MISSING", 4, 40)], "acme.latency"),
         ("- {id: t, input: a, expected: {type: must_contain@acme}}", [("E_PLUGIN_MISSING", 4, 40)], "acme"),
-        ("- {id: t, input: a, expected: {type: judge_criteria}}", [("E_CFG_VACUOUS", 4, 33)], "judge_criteria"),
+        ("- {id: t, input: a, expected: {type: judge_criteria}}", [("E_PLUGIN_MISSING", 4, 40)], "judge_criteria"),
         ("- {id: t, input: a, expected: {type: $ref, path: x}}", [("E_CFG_REF", 4, 33)], "$ref"),
         ("- {id: t, input: a, expected: {$ref: x.yaml}}", [("E_CFG_REF", 4, 33)], "$ref"),
         ("- {id: t, input: a, expected: {must_contain: x, schema: {}}}", [("E_CFG_PARSE", 4, 51)], "and 'schema'"),

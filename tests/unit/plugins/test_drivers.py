@@ -109,7 +109,7 @@ def test_each_attribute_of_each_contract_is_demanded() -> None:
     assert demanded["assay.reporters"] == (("appends", "default_output"), ("report",))
     assert demanded["assay.enforcers"] == ((), ("enforce", "plan"))
     assert demanded["assay.embedders"] == (("dims", "id", "needs"), ("embed",))
-    assert demanded["assay.judges"] == (("id",), ("ask",))
+    assert demanded["assay.judges"] == (("id", "needs"), ("ask",))
 
 
 def test_a_denied_plugin_is_not_imported(fakes: Fakes) -> None:
