@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from assay_core.cli.store_place import store_path
 from assay_core.cli.words import Words
 from assay_core.config import Defaults, discover, kind_of
 from assay_core.errors import UsageError
 from assay_core.model import JsonValue
-from assay_core.run.request import Command, ReportRequest, RunRequest
+from assay_core.run.quarantine import QuarantineMode
+from assay_core.run.request import CacheMode, Command, ReportRequest, RunRequest, StoreRequest
 
 __all__ = ["given_back", "make_request", "out_dir", "wanted_reports"]
 
@@ -62,7 +64,42 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
         reports=tuple(reports),
         report_options=_report_options(words.settings),
         services=_services(words),
+        store=store_request(words, defaults) if command != "validate" else None,
+        quarantine_mode=_quarantine_mode(words, defaults),
+        incremental=words.incremental,
+        rerun_failures=words.rerun_failures,
+        cache=_cache_mode(words),
     )
+
+
+def store_request(words: Words, defaults: Defaults) -> StoreRequest | None:
+    """Return where and how much of a run is kept; None: nothing.
+
+    Raises:
+        UsageError: E_INVALID_ARGS for options that need the store in a run without one.
+    """
+    keep = words.store or defaults.text("store")
+    if keep == "none":
+        mode = words.quarantine_mode or defaults.text("quarantine_mode")
+        for name, wanted in (("--incremental", words.incremental), ("--quarantine-mode strict", mode == "strict")):
+            if wanted:
+                raise UsageError(code="E_INVALID_ARGS", message=f"{name} needs the store, and --store none has none")
+        return None
+    path, named = store_path(words.db, defaults)
+    return StoreRequest(path=path, named=named, keep="episodes" if keep == "episodes" else "results")
+
+
+def _quarantine_mode(words: Words, defaults: Defaults) -> QuarantineMode:
+    mode = words.quarantine_mode or defaults.text("quarantine_mode")
+    return mode if mode in ("off", "strict") else "warn"  # type: ignore[return-value]  # one of the three
+
+
+def _cache_mode(words: Words) -> CacheMode:
+    if words.no_cache and words.refresh_cache:
+        raise UsageError(
+            code="E_INVALID_ARGS", message="--no-cache keeps nothing, --refresh-cache keeps everything anew"
+        )
+    return "off" if words.no_cache else "refresh" if words.refresh_cache else "use"
 
 
 def _services(words: Words) -> dict[str, JsonValue]:

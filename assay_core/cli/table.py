@@ -21,6 +21,8 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "validate": CoreCommand("assay_core.cli.validate", "Check configuration, policy and trace; write no report."),
     "run": CoreCommand("assay_core.cli.run", "Evaluate a trace against the suite and the policy."),
     "ci": CoreCommand("assay_core.cli.ci", "The same as run, with the defaults of a CI job."),
+    "runs": CoreCommand("assay_core.cli.runs", "List the runs that were kept, and show one."),
+    "quarantine": CoreCommand("assay_core.cli.quarantine", "Keep unreliable tests from failing a run, for a while."),
     "policy": CoreCommand("assay_core.cli.policy", "Validate, format and migrate policies."),
     "explain": CoreCommand("assay_core.cli.explain", "Explain a reason code: its cause and its remedy."),
     "schema": CoreCommand("assay_core.cli.schema", "Print the JSON Schema of a file format, for editors."),

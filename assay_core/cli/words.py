@@ -50,6 +50,13 @@ class Words(NamedTuple):  # attrs costs more than the help of a command may
     judge_temperature: float | None = None
     judge_max_tokens: int | None = None
     judge_refresh: bool = False
+    db: str | None = None
+    store: str | None = None
+    quarantine_mode: str | None = None
+    incremental: bool = False
+    rerun_failures: int = 0
+    no_cache: bool = False
+    refresh_cache: bool = False
 
 
 def _judge_options() -> tuple[Callable[[F], F], ...]:
@@ -100,6 +107,27 @@ _REPORTS = (
         "--evidence", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report evidence[=FILE]."
     ),
     click.option("--out-dir", metavar="DIR", help="Where run.json, summary.json and reports go. Default: here."),
+    click.option("--db", metavar="FILE", help="The store. Default: .assay/assay.db beside the suite."),
+    click.option(
+        "--store",
+        type=click.Choice(["none", "results", "episodes"]),
+        help="What is kept of the run: nothing, its rows (default), its episodes and tool calls as well.",
+    ),
+    click.option(
+        "--quarantine-mode",
+        type=click.Choice(["off", "warn", "strict"]),
+        help="What failures of quarantined tests are: failures, warnings (default); strict: none may be quarantined.",
+    ),
+    click.option("--incremental", is_flag=True, help="Skip tests that passed before with exactly the same inputs."),
+    click.option(
+        "--rerun-failures",
+        type=click.IntRange(0, 100),
+        default=0,
+        metavar="N",
+        help="Measure failed checks that can vary again, up to N times.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Neither take nor keep what costly checks computed."),
+    click.option("--refresh-cache", is_flag=True, help="Compute it anew, and keep it."),
 )
 
 

@@ -63,6 +63,21 @@ SETTINGS = (
     Setting(name="strict", kind="flag", doc="Warnings and open rules fail.", built_in=False),
     Setting(name="lenient", kind="flag", doc="Unknown keys are warnings, not errors.", built_in=False),
     Setting(name="deny", kind="words", doc="Refuse checks that need it.", built_in=(), choices=("network",)),
+    Setting(name="db", kind="path", doc="The store; by default .assay/assay.db beside the suite."),
+    Setting(
+        name="store",
+        kind="choice",
+        doc="What is kept of a run: nothing, its rows, its episodes as well.",
+        built_in="results",
+        choices=("none", "results", "episodes"),
+    ),
+    Setting(
+        name="quarantine_mode",
+        kind="choice",
+        doc="What failures of quarantined tests are.",
+        built_in="warn",
+        choices=("off", "warn", "strict"),
+    ),
     Setting(
         name="color", kind="choice", doc="When to write colours.", built_in="auto", choices=("auto", "always", "never")
     ),

@@ -18,7 +18,7 @@ from assay_core.model.suite import JudgeSettings, Limits, PluginRules, Settings,
 
 __all__ = ["read_plugins", "read_settings", "read_thresholds"]
 
-_UNUSED = ("cache", "thresholding")  # evaluated by later releases
+_UNUSED = ("thresholding",)  # evaluated by later releases
 
 
 def read_settings(value: JsonValue, reading: Reading) -> Settings:
@@ -43,6 +43,7 @@ def read_settings(value: JsonValue, reading: Reading) -> Settings:
         attempts=written.attempts or default.attempts,
         on_error=written.on_error or default.on_error,
         bail_on_first_failure=bool(written.bail_on_first_failure),
+        cache=written.cache is not False,
         limits=Limits(line_bytes=limits.line_bytes, depth=limits.depth),
         judge=_read_judge(written.judge, reading, (*path, "judge")),
         unused=tuple(f"settings.{key}" for key in unused),

@@ -115,7 +115,9 @@ class WrittenSettings:
     )
     bail_on_first_failure: bool | None = _key("Stop at the first failed test.", schema={"default": False})
     limits: WrittenLimits | None = _key("How much of a trace is read before it is refused.")
-    cache: bool | None = _key(_UNUSED)
+    cache: bool | None = _key(
+        "Whether what costly metrics computed is kept in the store and taken from it.", schema={"default": True}
+    )
     judge: WrittenJudge | None = _key("How a judge is asked, and how its answers are counted.")
     thresholding: WrittenThresholding | None = _key(_UNUSED)
 

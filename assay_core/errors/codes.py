@@ -73,6 +73,9 @@ _SERVICE = (
     ("E_PROVIDER_5XX", "the provider answered with a server error", "try later"),
     ("E_TIMEOUT", "a service or a check took longer than settings.timeout_seconds", "raise the timeout, or look at the service"),
     ("E_NETWORK_ERROR", "the network failed", "check the connection"),
+    ("E_STORE_INVALID", "the file is no store of assay: another program's, or damaged; it was left as it is", "name another file with --db, or move this one away; a new store is made then"),
+    ("E_STORE_VERSION", "a newer assay made the store", "upgrade assay, or name another file with --db"),
+    ("E_STORE_FAILED", "the store could not be opened or written; the verdict itself stands in run.json", "check space and permissions, or run with --store none"),
     ("E_REPORT_FAILED", "a report was not written; the verdict itself stands in run.json", "look at the reporter that is named"),
     ("E_IO", "a file could not be read or written", "check space, permissions and the path"),
     ("E_INTERNAL", "assay itself failed; nothing was decided", "run again with ASSAY_DEBUG=1 and report what it shows"),
@@ -118,6 +121,7 @@ _DECISION = (
     ("E_TOOL_SCHEMA_MUTATED", "a tool's input schema changed during the episode", "treat the server as hostile until explained"),
     ("E_OUTPUT_SCHEMA_VIOLATION", "a tool's result does not fit its schema", "look at the tool"),
     ("E_TOOL_COLLISION", "several servers offer a tool of the same name", "rename one, or list the servers you trust"),
+    ("E_QUARANTINED", "a quarantined test, in a run with --quarantine-mode strict", "make the test reliable, then `assay quarantine remove` it"),
     ("E_TRACE_ASSERT_FAIL", "an assertion about the recorded episode failed", "look at the finding"),
     ("E_POLICY_ASSERT_FAIL", "an assertion about given arguments or calls failed", "look at the finding"),
 )  # fmt: skip
@@ -128,7 +132,6 @@ _NOTICE = (
     ("W_CFG_LEGACY", "an old form of the file was read", "write it in the current form"),
     ("W_CHECK_DEFERRED", "this check is left to `assay run`", "none needed"),
     ("W_CHECK_NOT_EXERCISED", "a check had nothing to check in this trace", "record an episode in which it applies"),
-    ("W_JUDGE_ABSTAINED", "the votes of a judge disagree too much for a verdict", "look at the case by hand, or sharpen the rubric"),
     ("W_JUDGE_BUDGET", "judges were asked again more often than settings.judge.reliability.max_extra_calls_per_run says", "raise the number, or make the rubric clearer"),
     ("W_TRACE_INCOMPLETE", "an episode has no end, so some rules stay open", "record the whole episode; --strict makes this a failure"),
     ("W_TRACE_DROPPED", "the importer left out parts of the input", "see the import report"),
@@ -151,6 +154,11 @@ _NOTICE = (
     ("W_REPORT_TRUNCATED", "a report holds only the first results", "see run.json for the counts"),
     ("W_PLUGIN_SKIPPED", "a plugin cannot be used, and what it would have added is missing from this answer", "run `assay plugins check`"),
     ("W_ON_ERROR_ALLOW", "a fault of the infrastructure was allowed by on_error: allow", "look at the row"),
+    ("W_STORE_UNAVAILABLE", "something of this run is not kept in the store", "check the place that is named; --store none keeps nothing"),
+    ("W_INCREMENTAL", "tests were skipped because an earlier run passed them with the same inputs", "leave out --incremental to measure them again"),
+    ("W_QUARANTINE_APPLIED", "the status of quarantined tests was changed", "make them reliable, then `assay quarantine remove` them"),
+    ("W_QUARANTINE_EXPIRED", "the last day of a quarantine is over, so it does not apply", "remove it, or add it again with another --expires"),
+    ("W_QUARANTINE_UNKNOWN", "a test that the suite does not have is quarantined", "`assay quarantine remove` it"),
     ("W_HOOK_FAILED", "an installed listener (group assay.hooks) could not be told what happened", "upgrade or uninstall the distribution that is named, or put it in plugins.deny"),
 )  # fmt: skip
 

@@ -51,6 +51,7 @@ class Settings:
     attempts: Attempts = "all"  # which episodes of one prompt count
     on_error: OnError = "block"
     bail_on_first_failure: bool = False
+    cache: bool = True  # whether what costly metrics computed outlives the run
     limits: Limits = Limits()
     judge: JudgeSettings = JudgeSettings()
     unused: tuple[str, ...] = ()  # keys that later releases evaluate; each is announced
@@ -81,6 +82,8 @@ class Expectation:
     options: object  # an instance of the attrs class that Metric.types names
     raw: JsonObject  # as written, `type` included
     place: Place
+    test_id: str = ""  # of its test
+    context: tuple[str, ...] = ()  # of its test's input: what the agent was given besides the prompt
 
 
 @attrs.frozen(kw_only=True)

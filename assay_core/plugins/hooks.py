@@ -43,6 +43,11 @@ class Hooks:
         """Whether anybody listens. Ask it before preparing what only `tell` needs."""
         return bool(self._waiting)
 
+    @property
+    def redacts(self) -> bool:
+        """Whether a record has to go through `redact` before it is written; without a listener none has."""
+        return self.listening or self._lost
+
     def tell(self, hook: str, **facts: object) -> None:
         """Call one hook of every listener, in the order of the distributions. Never raises but on Ctrl-C.
 

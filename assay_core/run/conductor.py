@@ -33,12 +33,16 @@ from assay_core.plugins.hooks import Hooks
 from assay_core.policy import Policy, load_policy
 from assay_core.run import gate, ingest
 from assay_core.run.evaluate import Evaluated, Evaluation
+from assay_core.run.fingerprints import Fingerprints, run_inputs
+from assay_core.run.keeping import Keeping
 from assay_core.run.plan import Plan
 from assay_core.run.pool import Pool
-from assay_core.run.prepare import make_plan
+from assay_core.run.prepare import base_dir, make_plan
+from assay_core.run.repeating import Repeats
 from assay_core.run.reporters import check_reports
 from assay_core.run.request import RunRequest
 from assay_core.run.spool import FindingsOf
+from assay_core.store import PassedBefore
 from assay_core.trace import FileSource, spool_stdin
 
 __all__ = ["Conducted", "conduct", "failed_before"]
@@ -56,6 +60,7 @@ class Conducted:
     drivers: Drivers | None
     hooks: Hooks | None
     clock: _Clock
+    keeping: Keeping
 
 
 def conduct(request: RunRequest, *, progress: Progress | None = None) -> Conducted:
@@ -116,6 +121,7 @@ class _Run:
         self.policy: Policy | None = None
         self.drivers: Drivers | None = None
         self.hooks: Hooks | None = None
+        self.keeping = Keeping()
         self.trace_digest: str | None = None
         self.used: set[str] = set()  # "distribution version" of what had a say in the verdict
 
@@ -133,6 +139,8 @@ class _Run:
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
         policy = self.policy = self._load_policy(suite, drivers)
         _find_services(request, drivers)
+        self.keeping.begin(request, suite, str(_seed(suite)), self.hooks)
+        cache = self.keeping.cache(request, suite)
         plan = make_plan(
             suite,
             policy,
@@ -141,19 +149,32 @@ class _Run:
             offline=request.deny_network,
             defer=request.command == "validate",
             services=request.services,
+            cache=cache,
         )
         self.used.update(check.record.distribution for test in plan.tests for check in test.checks)
+        decided_policy = self._decided_policy(suite, policy, plan)
+        trace = self._open_trace(suite, drivers)
+        inputs = self._inputs(suite, policy, drivers, trace)
+        prints = Fingerprints(plan, inputs, base_dir(suite)) if request.command != "validate" else None
+        unchanged = self._unchanged(suite, Fingerprints(plan, inputs, base_dir(suite)), trace)
+        quarantine = self.keeping.quarantine(request, suite)
         evaluation = Evaluation(
             plan,
-            self._decided_policy(suite, policy, plan),
+            decided_policy,
             settings=suite.settings,
             thresholds=suite.thresholds,
             measure=Pool(workers=suite.settings.parallel, timeout_s=suite.settings.timeout_s).measure,
             clock=self.clock.now,
+            quarantine=quarantine,
+            unchanged=unchanged,
+            repeats=Repeats(times=request.rerun_failures, bypass=cache.bypassed),
         )
-        if request.trace is not None:
-            self._stream(evaluation, suite, drivers)
-        outcome = evaluation.finish()
+        if trace is not None:
+            self._stream(evaluation, trace, prints)
+        found = prints.by_test() if prints else {}
+        _refuse_changed(unchanged, found)
+        outcome = evaluation.finish(found)
+        self.notices.extend(quarantine.notices([case.id for case in suite.tests], outcome.rows))
         self.hooks.tell("assay_check_finished", rows=outcome.rows)
         return self._finished(outcome, suite)
 
@@ -198,16 +219,50 @@ class _Run:
             self.notices.append(Notice(code="W_POLICY_NOT_EVALUATED", message=text))
         return None
 
-    def _stream(self, evaluation: Evaluation, suite: Suite, drivers: Drivers) -> None:
-        request, clock, hooks = self.request, self.clock, self.hooks
-        assert request.trace is not None  # noqa: S101 - the caller looked
+    def _open_trace(self, suite: Suite, drivers: Drivers) -> ingest.Trace | None:
+        request = self.request
+        if request.trace is None:
+            return None
         limits = suite.settings.limits
         source = spool_stdin(limits) if request.trace == "-" else FileSource(Path(request.trace), limits)
         chosen = ingest.choose_importer(drivers, source, request.trace_format)
         self.notices.extend(chosen.notices)
         self.used.add(chosen.record.distribution)
+        return ingest.Trace(source=source, chosen=chosen)
+
+    def _inputs(
+        self, suite: Suite, policy: Policy | None, drivers: Drivers, trace: ingest.Trace | None
+    ) -> Mapping[str, JsonValue]:
+        importer = trace.chosen.record if trace else None
+        return run_inputs(
+            suite,
+            policy,
+            drivers,
+            seed=_seed(suite),
+            importer=f"{importer.qualified_name} {importer.distribution}" if importer else "",
+            services=self.request.services,
+        )
+
+    def _unchanged(self, suite: Suite, prints: Fingerprints, trace: ingest.Trace | None) -> dict[str, PassedBefore]:
+        """Return, by id, the tests whose inputs an earlier run passed; reads the whole trace for it."""
+        if not self.request.incremental:
+            return {}
+        if trace is not None:
+            with self.clock.phase("ingest"):
+                for batch in ingest.batches(trace.chosen, trace.source, ImportReport()):
+                    prints.feed(batch)
+        wanted = prints.by_test()
+        known = self.keeping.passed_before(suite, wanted.values())
+        found = {test_id: known[each] for test_id, each in wanted.items() if each in known}
+        if found:
+            text = f"{len(found)} of {len(wanted)} test(s) are skipped: an earlier run passed them with the same inputs"
+            self.notices.append(Notice(code="W_INCREMENTAL", message=text))
+        return found
+
+    def _stream(self, evaluation: Evaluation, trace: ingest.Trace, prints: Fingerprints | None) -> None:
+        request, clock, hooks, source = self.request, self.clock, self.hooks, trace.source
         report = ImportReport()
-        batches = ingest.batches(chosen, source, report)
+        batches = ingest.batches(trace.chosen, source, report)
         while True:
             with clock.phase("ingest"):
                 batch = next(batches, None)
@@ -217,9 +272,14 @@ class _Run:
                 hooks.tell("assay_episode_imported", episodes=batch)
             with clock.phase("eval"):
                 evaluation.feed(batch)
+                if prints is not None:
+                    prints.feed(batch)
+                self.keeping.keep_episodes(batch)
             if self.progress:
                 self.progress(evaluation.episodes, evaluation.tool_calls)
             if not evaluation.wants_more:
+                if prints is not None:
+                    prints.abandon()
                 break
         if not evaluation.episodes:
             raise InputError(code="E_TRACE_EMPTY", message=f"{source.name} holds no episode")
@@ -233,7 +293,10 @@ class _Run:
             self.notices.extend(self.hooks.notices)
         block = suite.thresholds.block_on_warn
         verdict = gate.decide(outcome, strict=self.request.strict, block_on_warn=block, notices=self.notices)
-        return self._conducted(verdict, outcome, outcome.faults)
+        lost = self.keeping.error
+        if lost is not None and not verdict.exit_code:
+            verdict = gate.of_error(lost)
+        return self._conducted(verdict, outcome, (*outcome.faults, *((lost,) if lost else ())))
 
     def ended_by(self, error: AssayError) -> Conducted:
         """Return the run as this error left it."""
@@ -254,7 +317,8 @@ class _Run:
             unrestricted=policy.unrestricted if policy else (),
             provenance=self._provenance(),
             performance=self.clock.performance(),
-            notices=tuple(self.notices),
+            notices=(*self.notices, *self.keeping.notices),
+            run_id=self.keeping.run_id if self.clock.now else 0,
             config_file=str(suite.path) if suite and suite.path else None,
             trace_file=request.trace,
         )
@@ -269,7 +333,13 @@ class _Run:
                 seeds=_seeds(suite, judged=outcome.judge_metrics is not None),
             )
         return Conducted(
-            request=request, report=report, errors=errors, drivers=self.drivers, hooks=self.hooks, clock=self.clock
+            request=request,
+            report=report,
+            errors=errors,
+            drivers=self.drivers,
+            hooks=self.hooks,
+            clock=self.clock,
+            keeping=self.keeping,
         )
 
     def _provenance(self) -> Provenance:
@@ -322,6 +392,13 @@ def _refuse_deprecated(policy: CompiledPolicy) -> None:
             place=old[0].place,
             remedy="run `assay policy migrate`",
         )
+
+
+def _refuse_changed(unchanged: Mapping[str, PassedBefore], found: Mapping[str, str]) -> None:
+    """The trace is read twice for `--incremental`: what was skipped must be what was read."""
+    for test_id, before in unchanged.items():
+        if found.get(test_id, before.fingerprint) != before.fingerprint:
+            raise InputError(code="E_TRACE_INVALID", message="the trace changed while it was read")
 
 
 def _file_digest(source: BinarySource) -> str:

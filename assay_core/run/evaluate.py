@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -23,11 +23,15 @@ from assay_core.model import (
 )
 from assay_core.plugins import guard
 from assay_core.run.judge_metrics import JudgeTally
+from assay_core.run.matching import Matching
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
 from assay_core.run.policy_rows import PolicyRows
-from assay_core.run.results import checked_results, failed_row, finished
+from assay_core.run.quarantine import Quarantine
+from assay_core.run.repeating import Repeats
+from assay_core.run.results import checked_results, failed_row, finished, unchanged_row
 from assay_core.run.spool import RowSpool
 from assay_core.run.test_state import TestState
+from assay_core.store import PassedBefore
 
 __all__ = ["Evaluated", "Evaluation"]
 
@@ -45,6 +49,7 @@ class Evaluated:
     abstained: int  # of counts.unstable, the rows in which a judge abstained
     service_codes: tuple[str, ...]  # codes of rows that a service let down, on_error: block
     deferred: int  # rows left to another command
+    unchanged: int = 0  # rows that an earlier run passed with the same fingerprint
     rules: tuple[RuleSummary, ...]
     faults: tuple[AssayError, ...]  # plugin faults and configuration errors met while evaluating, in order
     notices: tuple[Notice, ...]
@@ -63,6 +68,9 @@ class Evaluation:
         thresholds: Thresholds,
         measure: Measure,
         clock: Callable[[], float] | None = None,
+        quarantine: Quarantine | None = None,
+        unchanged: Mapping[str, PassedBefore] | None = None,
+        repeats: Repeats | None = None,
     ) -> None:
         """Prepare.
 
@@ -73,6 +81,9 @@ class Evaluation:
             thresholds: The suite's thresholds.
             measure: How a check is called: inline, or in a pool where it may block.
             clock: Seconds, for `duration_ms`; None leaves durations out, so that equal runs give equal bytes.
+            quarantine: Tests whose failures count otherwise.
+            unchanged: Tests that need not be measured, by id: an earlier run passed them with the same inputs.
+            repeats: How often a failed check that can vary is measured again; None: never.
         """
         self._settings = settings
         self._thresholds = thresholds
@@ -80,9 +91,10 @@ class Evaluation:
         self._clock = clock
         self._policy_rows = PolicyRows(policy) if policy is not None else None
         self._states = [TestState(test, settings.attempts) for test in plan.tests]
-        self._by_prompt: dict[str, list[TestState]] = {}
-        self._by_episode: dict[str, list[TestState]] = {}
-        self._for_all: list[TestState] = []
+        self._matching = Matching(plan.tests)
+        self._quarantine = quarantine or Quarantine()
+        self._unchanged = unchanged or {}
+        self._repeats = repeats or Repeats()
         self._seen: dict[str, None] = {}
         self._rows = RowSpool()
         self._tally: Counter[str] = Counter()
@@ -91,8 +103,8 @@ class Evaluation:
         self._service_codes: dict[str, None] = {}
         self._ended_early = False
         for state in self._states:
-            self._index(state)
-            self._without_episode(state)
+            if state.test.case.id not in self._unchanged:
+                self._without_episode(state)
 
     @property
     def wants_more(self) -> bool:
@@ -127,12 +139,20 @@ class Evaluation:
             self._ended_early = True
         return rows
 
-    def finish(self) -> Evaluated:
-        """Settle every test and return the outcome."""
+    def finish(self, fingerprints: Mapping[str, str] | None = None) -> Evaluated:
+        """Settle every test and return the outcome.
+
+        Args:
+            fingerprints: By test id, what the rows say of all that went into them.
+        """
+        prints = fingerprints or {}
         notices: list[Notice] = list(self._policy_rows.notices()) if self._policy_rows else []
         skipped = 0
         for state in self._states:
             row = self._row_of(state)
+            if print_ := prints.get(row.test_id):
+                row = attrs.evolve(row, fingerprint=print_)
+            row = self._quarantine.settle(row)
             skipped += row.skip_reason == "bail"
             self._take(row)
         if self._ended_early and not self._faults:
@@ -149,47 +169,63 @@ class Evaluation:
             abstained=self._tally["abstained"],
             service_codes=tuple(self._service_codes),
             deferred=self._tally["deferred"],
+            unchanged=self._tally["unchanged"],
             rules=self._policy_rows.summaries() if self._policy_rows else (),
             faults=tuple(self._faults),
             notices=tuple(notices),
             judge_metrics=self._judges.metrics(),
         )
 
-    def _index(self, state: TestState) -> None:
-        select = state.test.case.select
-        if not state.test.needs_episode:
-            return
-        if select.match_all:
-            self._for_all.append(state)
-        elif select.episode is not None:
-            self._by_episode.setdefault(select.episode, []).append(state)
-        elif select.prompt is not None:
-            self._by_prompt.setdefault(select.prompt, []).append(state)
-
     def _feed_tests(self, episodes: Sequence[Episode]) -> None:
-        matched: dict[int, tuple[TestState, list[Episode]]] = {}
+        matched: dict[int, list[Episode]] = {}
         for episode in episodes:
             if len(self._seen) < _PROMPTS_KEPT:
                 self._seen[episode.prompt if episode.prompt is not None else episode.id] = None
-            for state in (
-                *self._by_prompt.get(episode.prompt or "", ()),
-                *self._by_episode.get(episode.id, ()),
-                *self._for_all,
-            ):
-                matched.setdefault(id(state), (state, []))[1].append(episode)
-        for state, wanted in matched.values():
-            self._check(state, wanted)
+            for at in self._matching.tests_of(episode):
+                matched.setdefault(at, []).append(episode)
+        for at, wanted in matched.items():
+            state = self._states[at]
+            if state.test.case.id in self._unchanged:
+                state.count += len(wanted)
+            else:
+                self._check(state, wanted)
 
     def _check(self, state: TestState, episodes: Sequence[Episode]) -> None:
         """Measure the episodes by every check of one test that needs them."""
-        columns = [self._column(state, check, episodes) if check.needs_episode else None for check in state.test.checks]
+        columns = [
+            self._repeated(state, check, episodes, self._column(state, check, episodes))
+            if check.needs_episode
+            else None
+            for check in state.test.checks
+        ]
         for at, episode in enumerate(episodes):
             state.fold(episode, [None if column is None else column[at] for column in columns])
 
     def _without_episode(self, state: TestState) -> None:
         for at, check in enumerate(state.test.checks):
             if not check.needs_episode:
-                state.fold_own(at, self._column(state, check, ())[0])
+                state.fold_own(at, self._repeated(state, check, (), self._column(state, check, ()))[0])
+
+    def _repeated(
+        self,
+        state: TestState,
+        check: PlannedCheck,
+        episodes: Sequence[Episode],
+        column: Sequence[MetricResult | AssayError],
+    ) -> Sequence[MetricResult | AssayError]:
+        """Measure again what failed and may be luck; what then holds is noted as flaky."""
+        if check.pure or not self._repeats.times:
+            return column
+        settled = list(column)
+        for at, result in enumerate(column):
+            episode = episodes[at] if episodes else None
+            part = () if episode is None else (episode,)
+            settled[at], flake = self._repeats.settle(result, lambda part=part: self._column(state, check, part)[0])  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            if flake:
+                state.flakes.append(
+                    {"episode_id": episode.id if episode else None, "type": check.expectation.type, "attempts": flake}
+                )
+        return settled
 
     def _column(
         self, state: TestState, check: PlannedCheck, episodes: Sequence[Episode]
@@ -214,6 +250,8 @@ class Evaluation:
 
     def _row_of(self, state: TestState) -> ResultRow:
         case = state.test.case
+        if case.id in self._unchanged and (state.count or not state.test.needs_episode):
+            return unchanged_row(case, self._unchanged[case.id])
         if state.test.needs_episode and not state.count:
             if self._ended_early:
                 row = ResultRow(
@@ -257,13 +295,16 @@ class Evaluation:
         self._tally["failed policies"] += row.status == "fail" and row.kind == "policy"
         self._tally["abstained"] += row.status == "unstable" and row.error_code == "E_JUDGE_UNCERTAIN"
         self._tally["deferred"] += row.status == "skipped" and "deferred" in row.details
+        self._tally["unchanged"] += row.status == "skipped" and row.skip_reason == "fingerprint match"
         if row.status == "error" and row.error_code:
             self._service_codes[row.error_code] = None
         if row.status not in ("skipped", "error", "allowed_on_error"):
             self._tally["exercised"] += 1
 
     def _anything_failed(self) -> bool:
-        return bool(self._tally["fail"]) or any(state.has_failed for state in self._states)
+        return bool(self._tally["fail"]) or any(
+            state.has_failed and not self._quarantine.tolerates(state.test.case.id) for state in self._states
+        )
 
     def _counts(self) -> Counts:
         tally = self._tally

@@ -37,7 +37,8 @@ def decide(outcome: Evaluated, *, strict: bool, block_on_warn: bool, notices: Se
     """Return the verdict. Faults and configuration (2) come before services (3), those before failures (1)."""
     for fault in sorted(outcome.faults, key=lambda each: each.code != "E_PLUGIN_FAULT"):
         return of_error(fault)
-    if not outcome.counts.checks_exercised and not outcome.deferred and not outcome.service_codes:
+    done_elsewhere = outcome.deferred or outcome.unchanged
+    if not outcome.counts.checks_exercised and not done_elsewhere and not outcome.service_codes:
         return _verdict("E_NO_CHECKS", f"no check was exercised ({outcome.counts.total} row(s), all skipped)")
     for code in outcome.service_codes:
         return _verdict(code, f"{outcome.counts.errored} check(s) could not be evaluated: {code}")

@@ -14,7 +14,7 @@ from assay_core.plugins import guard
 from assay_core.plugins.drivers import Drivers
 from assay_core.plugins.record import PluginRecord
 
-__all__ = ["Chosen", "batches", "choose_importer", "notices_of"]
+__all__ = ["Chosen", "Trace", "batches", "choose_importer", "notices_of"]
 
 GROUP = "assay.importers"
 _HEAD_BYTES = 64 * 1024
@@ -29,6 +29,14 @@ class Chosen:
     importer: Importer
     record: PluginRecord
     notices: tuple[Notice, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Trace:
+    """A trace and who reads it; can be read more than once."""
+
+    source: BinarySource
+    chosen: Chosen
 
 
 def choose_importer(drivers: Drivers, source: BinarySource, trace_format: str | None) -> Chosen:

@@ -20,6 +20,7 @@ class PlannedCheck:
     record: PluginRecord  # who to name when it breaks
     needs_episode: bool
     blocking: bool
+    pure: bool = True  # False: measured again, it may say something else
 
     @property
     def stage(self) -> str:

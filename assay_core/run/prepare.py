@@ -8,14 +8,19 @@ from pathlib import Path
 from assay_core.cache import RunCache
 from assay_core.contracts import CheckContext, Metric
 from assay_core.errors import AssayError, PluginFault, UsageError
-from assay_core.model import CompiledPolicy, Expectation, JsonValue, Suite, TestCase
+from assay_core.model import Cache, CompiledPolicy, Expectation, JsonValue, Suite, TestCase
 from assay_core.plugins import guard
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
 
-__all__ = ["make_plan"]
+__all__ = ["base_dir", "make_plan"]
 
 GROUP = "assay.metrics"
+
+
+def base_dir(suite: Suite) -> Path:
+    """Return the folder in which the relative paths of a suite start."""
+    return suite.path.parent if suite.path else Path.cwd()
 
 
 def make_plan(
@@ -27,6 +32,7 @@ def make_plan(
     offline: bool,
     defer: bool,
     services: Mapping[str, JsonValue] | None = None,
+    cache: Cache | None = None,
 ) -> Plan:
     """Prepare every check of the suite.
 
@@ -38,15 +44,15 @@ def make_plan(
         offline: Refuse metrics that need the network.
         defer: Leave metrics that need a network or a model to another command.
         services: What was chosen for this run: an embedder, a judge.
+        cache: What checks keep results in; None: one that ends with the run.
 
     Raises:
         AssayError: the first thing that is wrong, with all others in its `others`.
     """
-    base_dir = suite.path.parent if suite.path else Path.cwd()
     context = CheckContext(
-        base_dir=base_dir,
+        base_dir=base_dir(suite),
         seed=seed,
-        cache=RunCache(),
+        cache=RunCache() if cache is None else cache,
         driver=drivers.load,
         policy=policy,
         offline=offline,
@@ -100,6 +106,7 @@ def _planned(
         record=record,
         needs_episode=metric.needs_episode,
         blocking=bool(getattr(prepared, "blocking", metric.blocking)),
+        pure=bool(metric.pure),
     )
 
 

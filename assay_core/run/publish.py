@@ -73,8 +73,16 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
         report = attrs.evolve(
             report, exit_code=3, reason_code="E_REPORT_FAILED", message=first.message, next_step=first.remedy
         )
+    if (lost := conducted.keeping.finish(report)) is not None:
+        errors.append(lost)
+        if not report.exit_code:
+            report = attrs.evolve(
+                report, exit_code=lost.exit_code, reason_code=lost.code, message=lost.message, next_step=lost.remedy
+            )
+    kept = report = attrs.evolve(report, notices=(*report.notices, *conducted.keeping.late_notices()))
     if documents:
         report = _write_documents(report, request.out_dir, files, errors)
+    conducted.keeping.close(report, kept)
     if conducted.hooks is not None:
         conducted.hooks.tell("assay_run_finished", report=report)
     return Published(report=report, files=tuple(files), errors=tuple(errors))

@@ -9,10 +9,12 @@ from typing import Literal, TypeAlias
 import attrs
 
 from assay_core.model import JsonValue, PluginRules
+from assay_core.run.quarantine import QuarantineMode
 
-__all__ = ["Command", "ReportRequest", "RunRequest"]
+__all__ = ["CacheMode", "Command", "ReportRequest", "RunRequest", "StoreRequest"]
 
 Command: TypeAlias = Literal["validate", "run", "ci"]
+CacheMode: TypeAlias = Literal["use", "refresh", "off"]
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +24,15 @@ class ReportRequest:
     name: str  # the reporter's name, or name@distribution
     path: str | None = None  # None: the reporter's default; "-": standard output
     by_default: bool = False  # True: nobody named it, so that it may be missing
+
+
+@attrs.frozen(kw_only=True)
+class StoreRequest:
+    """Where a run is kept, and how much of it."""
+
+    path: Path
+    named: bool = False  # True: the user named it, so that it must be usable; False: the default
+    keep: Literal["results", "episodes"] = "results"
 
 
 @attrs.frozen(kw_only=True)
@@ -42,3 +53,8 @@ class RunRequest:
     reports: tuple[ReportRequest, ...] = ()
     report_options: Mapping[str, Mapping[str, JsonValue]] = attrs.field(factory=dict)
     services: Mapping[str, JsonValue] = attrs.field(factory=dict)  # lent to checks as `CheckContext.services`
+    store: StoreRequest | None = None  # None: nothing is kept, and nothing known of earlier runs
+    quarantine_mode: QuarantineMode = "warn"
+    incremental: bool = False  # True: a test whose inputs all passed before is skipped
+    rerun_failures: int = 0  # how often a failed check that can vary is measured again
+    cache: CacheMode = "use"

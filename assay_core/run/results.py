@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import attrs
 
 from assay_core.errors import AssayError, PluginFault
-from assay_core.model import Episode, Finding, MetricResult, Outcome, ResultRow, Settings, Status, TestCase
+from assay_core.model import Episode, Finding, JsonObject, MetricResult, Outcome, ResultRow, Settings, Status, TestCase
 from assay_core.run.plan import PlannedCheck
 from assay_core.run.test_state import TestState
+from assay_core.store import PassedBefore
 
-__all__ = ["checked_results", "failed_row", "finished"]
+__all__ = ["checked_results", "failed_row", "finished", "unchanged_row"]
 
 
 def checked_results(
@@ -54,6 +55,29 @@ def failed_row(case: TestCase, error: AssayError) -> ResultRow:
     )
 
 
+def unchanged_row(case: TestCase, before: PassedBefore) -> ResultRow:
+    """Return the row of a test that an earlier run passed with the same inputs."""
+    reason = "fingerprint match"
+    about: JsonObject = {
+        "reason": reason,
+        "fingerprint": before.fingerprint,
+        "previous_run_id": before.run_id,
+        "previous_at": before.at,
+        "origin_run_id": before.run_id,
+        "previous_score": before.score,
+    }
+    return ResultRow(
+        test_id=case.id,
+        status="skipped",
+        score=None,
+        message=f"skipped: {reason}",
+        prompt=case.select.prompt,
+        fingerprint=before.fingerprint,
+        skip_reason=reason,
+        details={"skip": about},
+    )
+
+
 def finished(state: TestState, settings: Settings, *, with_time: bool) -> ResultRow:
     """Return the row of a test whose episodes have all been folded."""
     state.fold_last_own()
@@ -68,6 +92,10 @@ def finished(state: TestState, settings: Settings, *, with_time: bool) -> Result
     details: dict[str, object] = {"episodes": state.count} if state.count > 1 else {}
     if state.count > listed:
         details["attempts_not_listed"] = state.count - listed
+    flakes = [each for each in state.flakes if each["episode_id"] is None or each["episode_id"] in state.episode_ids]
+    if flakes:
+        details["flake"] = {"attempts": flakes}
+        status = "flaky" if status in ("pass", "warn") else status
     if state.deferred:
         details["deferred"] = list(state.deferred)
     return ResultRow(
@@ -111,6 +139,8 @@ def _message(state: TestState, status: Status) -> str:
         return f"attempts disagree: {passed} of {state.count} passed"
     if status == "unstable":
         return "a judge abstained"
+    if status == "flaky":
+        return "flake detected (rerun passed)"
     if status == "fail":
         failed = [row.type for row in state.metrics() if row.outcome is Outcome.VIOLATED]
         return f"failed: {', '.join(dict.fromkeys(failed))}"

@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from assay_core.errors import AssayError
-from assay_core.model import Attempt, Attempts, Episode, Finding, MetricResult, MetricRow, Outcome, SourcePlace, Status
+from assay_core.model import (
+    Attempt,
+    Attempts,
+    Episode,
+    Finding,
+    JsonObject,
+    MetricResult,
+    MetricRow,
+    Outcome,
+    SourcePlace,
+    Status,
+)
 from assay_core.run.plan import PlannedTest
 
 __all__ = ["TestState"]
@@ -26,6 +37,7 @@ class TestState:
         self.count = 0  # episodes seen
         self.duration_s = 0.0
         self.duplicate: Episode | None = None  # the second episode of a prompt under `attempts: error`
+        self.flakes: list[JsonObject] = []  # checks that failed and, measured again, held
         self._attempts_mode = attempts
         self._own: dict[int, Result] = {}  # results of checks that need no episode, by their index
         self._start_over()

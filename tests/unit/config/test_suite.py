@@ -81,14 +81,14 @@ def test_a_whole_suite_is_read(load: Load, tmp_path: Path) -> None:
         bail_on_first_failure=True,
         limits=Limits(line_bytes=1024, depth=10),
         judge=JudgeSettings(rubric_version="v1"),
-        unused=("settings.cache", "settings.thresholding"),
+        cache=False,
+        unused=("settings.thresholding",),
     )
     assert suite.thresholds == Thresholds(min_score=0.5, block_on_warn=True)
     assert suite.plugins == PluginRules(require=("must_contain",), deny=("acme.x",))
     assert suite.reporters == {"junit": {"flat": True}, "sarif": {}}
     assert [(each.code, each.place and each.place.line) for each in suite.notices] == [
         ("W_CFG_UNUSED", 18),
-        ("W_CFG_UNUSED", 14),
         ("W_CFG_UNUSED", 16),
         ("W_CFG_LEGACY", 31),
     ]
