@@ -6,7 +6,7 @@ from assay_core.trace.grouping import IDLE_BYTES, PROMPTLESS, EpisodeBuilder, Gr
 from assay_core.trace.lines import Block, check_strict, invalid_line, iter_lines, read_blocks, refuse_line
 from assay_core.trace.members import Members, join_members, milliseconds, split_members, value_of
 from assay_core.trace.source import FileSource, SpooledSource, open_source, spool_stdin
-from assay_core.trace.writing import episode_events, write_episodes
+from assay_core.trace.writing import end_event, episode_events, event_line, start_event, write_episodes
 
 __all__ = [
     "IDLE_BYTES",
@@ -21,8 +21,10 @@ __all__ = [
     "call_outcome",
     "call_with_result",
     "check_strict",
+    "end_event",
     "episode_events",
     "error_text",
+    "event_line",
     "invalid_line",
     "iter_lines",
     "join_members",
@@ -34,6 +36,7 @@ __all__ = [
     "refuse_line",
     "spool_stdin",
     "split_members",
+    "start_event",
     "take_text",
     "value_of",
     "write_episodes",

@@ -13,6 +13,7 @@ _NULL = b"null"
 _NO_RESPONSE = "timeout/no_response"  # what importers of MCP transcripts write for a call nobody answered
 _TOOL = ("tool_name", "tool", "name")
 _ARGS = ("args", "arguments", "params", "parameters", "input")
+_SAY_NOTHING = ("args_sha256", "result_sha256", "truncations")  # of a value that was neither hashed nor cut
 _TIME = ("ts_ms", "timestamp")
 _ID = ("call_id", "id", "tool_call_id")
 
@@ -21,12 +22,13 @@ class RecordError(ValueError):
     """A record whose JSON is sound and whose content is not; the reader adds the line."""
 
 
-def read_call(members: Members, index: int, line: int | None, *, default_id: str | None = None) -> ToolCall:
+def read_call(members: Members, index: int, line: int | None) -> ToolCall:
     """Build a call and take what it uses out of `members`; the rest becomes its `extra_json`.
 
     Takes the tool (`tool_name`, `tool`, `name`), the arguments (`args`, `arguments`, `params`, `parameters`,
     `input`), `result`, `error`, the time (`ts_ms`, `timestamp`), `duration_ms`, `server`, `parent_id` and the id
-    (`call_id`, `id`, `tool_call_id`). The first spelling found is used; an empty id or server counts as absent.
+    (`call_id`, `id`, `tool_call_id`, else `<step_id>-<call_index>`). The first spelling found is used; an empty id
+    or server counts as absent.
 
     Raises:
         RecordError: there is no tool, the tool or its arguments stand twice, or a member has the wrong type.
@@ -35,8 +37,11 @@ def read_call(members: Members, index: int, line: int | None, *, default_id: str
     if tool is None or not tool or tool.isspace():
         raise RecordError("the record names no tool")
     args = _take_args(members)
-    call_id = _take_first(members, _ID) or default_id
+    call_id = _take_id(members)
     result = _take_raw(members, "result")
+    for name in _SAY_NOTHING:
+        if name in members and bytes(members[name]) in (b"null", b"[]"):
+            del members[name]
     error = error_text(value_of(members.get("error")))
     if error is None or isinstance(value_of(members.get("error")), str):
         members.pop("error", None)
@@ -121,6 +126,21 @@ def _take_first(members: Members, names: tuple[str, ...], *, clash: str = "") ->
     return found
 
 
+def _take_id(members: Members) -> str | None:
+    """Take the id of a call; what `step_id` and `call_index` say beyond it stays."""
+    explicit = _take_first(members, _ID)
+    step_id = take_text(members, "step_id")
+    call_index = value_of(members.pop("call_index", None))
+    if call_index is not None and not (type(call_index) is int and 0 <= call_index < 2**32):
+        raise RecordError("'call_index' is not an integer of 32 bits")
+    if not explicit:
+        return f"{step_id}-{call_index or 0}" if step_id else None
+    if step_id and (step_id != explicit or call_index):
+        members["step_id"] = msgspec.Raw(msgspec.json.encode(step_id))
+        members["call_index"] = msgspec.Raw(msgspec.json.encode(call_index or 0))
+    return explicit
+
+
 def _take_args(members: Members) -> bytes | None:
     if "args" in members and "arguments" in members:
         raise RecordError("the record has both 'args' and 'arguments'")
@@ -133,13 +153,18 @@ def _take_raw(members: Members, name: str) -> bytes | None:
 
 
 def _take_time(members: Members) -> float | None:
+    """Take the time. Two spellings may differ by their precision, not by more."""
+    found: list[float] = []
     for name in _TIME:
-        if name in members:
-            try:
-                return milliseconds(value_of(members.pop(name)))
-            except ValueError as error:
-                raise RecordError(f"'{name}': {error}") from error
-    return None
+        try:
+            time = milliseconds(value_of(members.pop(name, None)))
+        except ValueError as error:
+            raise RecordError(f"'{name}': {error}") from error
+        if time is not None:
+            found.append(time)
+    if len(found) > 1 and abs(found[0] - found[1]) > 1000:
+        raise RecordError("'ts_ms' and 'timestamp' are two different times")
+    return found[0] if found else None
 
 
 def _take_number(members: Members, name: str) -> float | None:

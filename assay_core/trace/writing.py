@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 import msgspec
 
-from assay_core.model import Episode, ResourceEvent, Step, ToolCall
+from assay_core.model import Episode, Event, ResourceEvent, Step, ToolCall
 from assay_core.trace.calls import call_outcome
 from assay_core.trace.definitions import definition_members
 from assay_core.trace.members import join_members, split_members, value_of
 
-__all__ = ["episode_events", "write_episodes"]
+__all__ = ["end_event", "episode_events", "event_line", "start_event", "write_episodes"]
 
 _encode = msgspec.json.Encoder().encode
 _NULL = b"null"
@@ -40,24 +40,38 @@ def episode_events(episode: Episode) -> Iterator[bytes]:
 
     An incomplete episode gets no `episode_end`. A time that is unknown is written 0.
     """
-    extra: _Written = {**split_members(episode.extra_json)}
-    end_time = extra.pop("end_timestamp", b"0") if episode.complete else b"0"
-    yield _line(_start(episode, extra))
+    yield start_event(episode)
     steps = 0
     for event in episode.events:
-        if isinstance(event, ToolCall):
-            yield _line(_call(episode.id, event))
-        elif isinstance(event, Step):
-            yield _line(_step(episode.id, event, steps))
-            steps += 1
-        else:
-            yield _line(_resource(episode.id, event))
+        yield event_line(episode.id, event, steps)
+        steps += isinstance(event, Step)
     if episode.complete:
-        end: _Written = {
-            "type": b'"episode_end"', "episode_id": _encode(episode.id), "timestamp": end_time,
-            "outcome": _encode(episode.outcome), "final_output": _encode(episode.response),
-        }  # fmt: skip
-        yield _line(end)
+        yield end_event(episode)
+
+
+def start_event(episode: Episode) -> bytes:
+    """Return the event that an episode begins with, for those who write one as it happens."""
+    extra: _Written = {**split_members(episode.extra_json)}
+    if episode.complete:
+        extra.pop("end_timestamp", None)
+    return _line(_start(episode, extra))
+
+
+def event_line(episode_id: str, event: Event, steps: int = 0) -> bytes:
+    """Return the event of a call, a step or an access; `steps` is how many steps the episode had before."""
+    if isinstance(event, ToolCall):
+        return _line(_call(episode_id, event))
+    return _line(_step(episode_id, event, steps) if isinstance(event, Step) else _resource(episode_id, event))
+
+
+def end_event(episode: Episode) -> bytes:
+    """Return the event that ends an episode: its response, its outcome and its extra member `end_timestamp`."""
+    end: _Written = {
+        "type": b'"episode_end"', "episode_id": _encode(episode.id),
+        "timestamp": split_members(episode.extra_json).get("end_timestamp", b"0"),
+        "outcome": _encode(episode.outcome), "final_output": _encode(episode.response),
+    }  # fmt: skip
+    return _line(end)
 
 
 def _line(members: _Written) -> bytes:
@@ -65,13 +79,17 @@ def _line(members: _Written) -> bytes:
     return join_members(members).replace(b"\n", b" ")
 
 
+def _merged(members: _Written, extra: Mapping[str, bytes | msgspec.Raw], *given: str) -> _Written:
+    """Add further members. One that has a field's name replaces it where it is the fuller value, else it is renamed."""
+    for name, raw in extra.items():
+        members[f"record_{name}" if name in members and name not in given else name] = raw
+    return members
+
+
 def _start(episode: Episode, extra: _Written) -> _Written:
-    given: dict[str, object] = {} if episode.prompt is None else {"prompt": episode.prompt}
-    if episode.context:
-        given["context"] = episode.context
     members: _Written = {
         "type": b'"episode_start"', "episode_id": _encode(episode.id), "timestamp": extra.pop("timestamp", b"0"),
-        "input": extra.pop("input", _encode(given) if given else _NULL), "meta": extra.pop("meta", _NULL),
+        "input": _input(episode, extra), "meta": extra.pop("meta", _NULL),
     }  # fmt: skip
     meta = value_of(members["meta"])
     known = meta if isinstance(meta, dict) else {}
@@ -84,7 +102,32 @@ def _start(episode: Episode, extra: _Written) -> _Written:
     if not episode.complete:
         members |= {"response": _encode(episode.response)} if episode.response is not None else {}
         members |= {"outcome": _encode(episode.outcome)} if episode.outcome is not None else {}
-    return members | extra
+    return _merged(members, extra, "usage", "tool_definitions")
+
+
+def _input(episode: Episode, extra: _Written) -> bytes | msgspec.Raw:
+    """Return the `input` of the start: as it was read, unless it says something else than the episode.
+
+    A record of another format may have an `input` of its own; it stays a further member, as `record_input`.
+    """
+    given: dict[str, object] = {} if episode.prompt is None else {"prompt": episode.prompt}
+    if episode.context:
+        given["context"] = list(episode.context)
+    recorded = extra.pop("input", None)
+    if recorded is not None:
+        value = value_of(recorded)
+        said = value if isinstance(value, dict) else {}
+        if "prompt" in given and not isinstance(said.get("prompt"), str) and _has_steps(episode):
+            return recorded  # the prompt came from a step, and will again
+        agrees = isinstance(said.get("prompt"), str) == ("prompt" in given)
+        if agrees and all(said.get(name) == each for name, each in given.items()):
+            return recorded
+        extra["record_input"] = recorded
+    return _encode(given) if given else _NULL
+
+
+def _has_steps(episode: Episode) -> bool:
+    return any(type(event) is Step for event in episode.events)
 
 
 def _call(episode_id: str, call: ToolCall) -> _Written:
@@ -103,7 +146,12 @@ def _call(episode_id: str, call: ToolCall) -> _Written:
     for name, value in (("duration_ms", call.duration_ms), ("server", call.server), ("parent_id", call.parent_id)):
         if value is not None:
             members[name] = _encode(value)
-    return members | split_members(call.extra_json)
+    extra = split_members(call.extra_json)
+    if call.call_id is not None and not extra.keys().isdisjoint(("id", "tool_call_id")):
+        members["call_id"] = _encode(call.call_id)
+    return _merged(
+        members, extra, "step_id", "call_index", "error", "truncations", "args_sha256", "result_sha256", "outcome"
+    )
 
 
 def _step_of(call_id: str | None) -> tuple[str, int]:
@@ -123,7 +171,7 @@ def _step(episode_id: str, step: Step, position: int) -> _Written:
         "name": _encode(step.name), "content": _encode(step.content), "content_sha256": _NULL, "truncations": b"[]",
         "meta": _NULL,
     }  # fmt: skip
-    return members | split_members(step.extra_json)
+    return _merged(members, split_members(step.extra_json), "idx", "truncations", "content_sha256", "meta")
 
 
 def _resource(episode_id: str, event: ResourceEvent) -> _Written:
@@ -136,4 +184,4 @@ def _resource(episode_id: str, event: ResourceEvent) -> _Written:
         members["access"] = _encode(event.access)
     if event.pid is not None:
         members["pid"] = _encode(event.pid)
-    return members | split_members(event.extra_json)
+    return _merged(members, split_members(event.extra_json))

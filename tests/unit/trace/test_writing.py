@@ -82,3 +82,16 @@ def test_call_id_that_was_not_made_of_a_step_is_written_whole(call_id: str) -> N
     (_, call, _) = written(ToolCall(index=0, tool="t", call_id=call_id))
 
     assert call.get("call_id", f"{call['step_id']}-{call['call_index']}") == call_id
+
+
+def test_input_of_another_format_never_replaces_the_prompt() -> None:
+    (start, _) = written(prompt="p", extra_json=b'{"input":{"prompt":"q"}}')
+
+    assert start["input"] == {"prompt": "p"}
+    assert start["record_input"] == {"prompt": "q"}
+
+
+def test_input_with_more_than_the_prompt_is_written_as_it_was_read() -> None:
+    (start, _) = written(prompt="p", context=("c",), extra_json=b'{"input":{"prompt":"p","context":["c"],"k":1.0}}')
+
+    assert start["input"] == {"prompt": "p", "context": ["c"], "k": 1.0}

@@ -125,10 +125,8 @@ def spelling_of(members: Iterable[str], *, full: bool = False) -> Spelling:
 def bare_decoder(spelling: Spelling) -> msgspec.json.Decoder[CallLine]:
     """Return a decoder of records without `type` that takes this spelling and refuses every other member."""
     renamed = dict(zip(Spelling._fields[:5], spelling[:5], strict=True))
-    fields = [
-        ("tool", str),
-        *((name, *field) for name, field in (_PLAIN | (_FURTHER if spelling.full else {})).items()),
-    ]
+    optional = _PLAIN | _FURTHER if spelling.full else _PLAIN
+    fields: list[Any] = [("tool", str), *((name, *field) for name, field in optional.items())]
     order = {name: place for place, name in enumerate(spelling.order)}
     fields.sort(key=lambda field: order.get(field[0], len(order)))
     kind = msgspec.defstruct(

@@ -77,7 +77,7 @@ def _start(members: Members, builder: EpisodeBuilder) -> None:
         builder.output = take_text(members, "response")
     if "outcome" in members:
         builder.outcome = take_text(members, "outcome")
-    if members.get("timestamp") is not None and not value_of(members["timestamp"]):
+    if "timestamp" in members and bytes(members["timestamp"]) in (b"0", b"null"):
         del members["timestamp"]
     read_episode_members(members, builder)
     builder.extra |= members
@@ -89,7 +89,7 @@ def _end(members: Members, line: int, groups: Grouping, report: ImportReport) ->
     builder.response = builder.output if response is None else response
     builder.outcome = take_text(members, "outcome")
     time = members.pop("timestamp", None)
-    if time is not None and value_of(time):
+    if time is not None and bytes(time) not in (b"0", b"null"):
         builder.extra["end_timestamp"] = time
     read_episode_members(members, builder)
     for name, raw in members.items():
@@ -163,18 +163,9 @@ def _add_definitions(builder: EpisodeBuilder, content: str) -> None:
 
 def _call(members: Members, line: int, groups: Grouping) -> None:
     builder = _builder_of(members, line, groups)
-    step_id = take_text(members, "step_id")
-    call_index = value_of(members.pop("call_index", None))
-    if call_index is not None and not (type(call_index) is int and 0 <= call_index < 2**32):
-        raise RecordError("'call_index' is not an integer of 32 bits")
-    default = f"{step_id}-{call_index or 0}" if step_id else None
-    explicit = next((text for name in ("call_id", "id") if (text := value_of(members.get(name))) is not None), None)
-    if explicit is not None and step_id and (step_id != explicit or call_index):
-        members["step_id"] = msgspec.Raw(msgspec.json.encode(step_id))
-        members["call_index"] = msgspec.Raw(msgspec.json.encode(call_index))
-    _drop_defaults(members)
-    call = read_call(members, builder.calls, line, default_id=default)
-    if call.result_json is None and call.error is None and not step_id:
+    stepless = _is_absent(members.get("step_id"))
+    call = read_call(members, builder.calls, line)
+    if call.result_json is None and call.error is None and stepless:
         builder.unanswered[call.call_id] = len(builder.events)
     builder.add_call(call)
 
@@ -241,7 +232,7 @@ def _time(members: Members) -> float | None:
 
 def _drop_defaults(members: Members) -> None:
     """Forget members that say nothing: the hashes and truncations of a value that has none, an empty meta."""
-    for name in ("args_sha256", "result_sha256", "content_sha256", "truncations", "meta"):
+    for name in ("content_sha256", "truncations", "meta"):
         if name in members and bytes(members[name]) in (b"null", b"[]"):
             del members[name]
 
@@ -250,6 +241,10 @@ def _members_of(raw: msgspec.Raw | None) -> Members | None:
     if raw is None or not bytes(raw).lstrip().startswith(b"{"):
         return None
     return split_members(raw)
+
+
+def _is_absent(raw: msgspec.Raw | None) -> bool:
+    return raw is None or bytes(raw) == b"null"
 
 
 def _is_null(raw: msgspec.Raw | None) -> bool:

@@ -25,6 +25,11 @@ _CALL_MEMBERS = (
     "tool", "tool_name", "name", "args", "arguments", "params", "parameters", "input", "result", "error", "ts_ms",
     "timestamp", "duration_ms", "server", "call_id", "id", "parent_id",
 )  # fmt: skip
+_NULL_IS_ABSENT = (
+    *GROUP_KEYS, "request_id", "prompt", "response", "text", "outcome", "context", "usage", "meta", "tool_definitions",
+    "timestamp",
+)  # fmt: skip
+_MEANS_ELSE = frozenset({"input", "response", "outcome", "end_timestamp"})
 _ARGS = ("args", "arguments", "params", "parameters")
 _split_list = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
 _INPUT_TOKENS = ("input_tokens", "prompt_tokens")
@@ -38,8 +43,11 @@ def read_record(members: Members, line: int, groups: Grouping, report: ImportRep
         RecordError: it is no record, or a member has the wrong type.
         InputError: E_TRACE_DUPLICATE.
     """
+    for name in _NULL_IS_ABSENT:
+        if name in members and not _is_set(members[name]):
+            del members[name]
     if _present(members, "prompt"):
-        _read_prompt_record(members, line, groups)
+        _read_prompt_record(members, line, groups, report)
     elif _names_tool(members) or "tool_calls" in members or _answers(members):
         _read_tool_record(members, line, groups, report)
     else:
@@ -72,7 +80,7 @@ def read_episode_members(members: Members, builder: EpisodeBuilder) -> None:
         _take_usage(members, builder)
 
 
-def _read_prompt_record(members: Members, line: int, groups: Grouping) -> None:
+def _read_prompt_record(members: Members, line: int, groups: Grouping, report: ImportReport) -> None:
     prompt = take_text(members, "prompt")
     ids = [take_text(members, name) for name in ("episode_id", "request_id") if _present(members, name)]
     builder = groups.single(next(filter(None, ids), f"line-{line}"), line)
@@ -89,7 +97,7 @@ def _read_prompt_record(members: Members, line: int, groups: Grouping) -> None:
     read_episode_members(members, builder)
     if not builder.calls:
         read_calls(_object(builder.extra.get("meta")).get("tool_calls"), builder, line)
-    builder.extra |= members
+    _keep(members, builder, report)
     groups.finish(builder)
 
 
@@ -111,8 +119,14 @@ def _read_tool_record(members: Members, line: int, groups: Grouping, report: Imp
     read_calls(calls, builder, line)
     if before == builder.calls and calls is None:
         read_calls(_object(builder.extra.get("meta")).get("tool_calls") if not builder.calls else None, builder, line)
+    _keep(members, builder, report)
+
+
+def _keep(members: Members, builder: EpisodeBuilder, report: ImportReport) -> None:
+    """Keep further members with the episode. A name that means something else in an episode is marked as foreign."""
     for name, raw in members.items():
-        if builder.extra.setdefault(name, raw) is not raw and bytes(builder.extra[name]) != bytes(raw):
+        kept = f"record_{name}" if name in _MEANS_ELSE else name
+        if bytes(builder.extra.setdefault(kept, raw)) != bytes(raw):
             report.drop(f"member {name} of a record of calls")
 
 
