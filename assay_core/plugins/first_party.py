@@ -8,6 +8,7 @@ __all__ = ["FIRST_PARTY", "first_party_distributions", "offered_by"]
 FIRST_PARTY: dict[str, dict[str, str]] = {
     "assay.importers": {
         "jsonl": "assay-importer-jsonl",
+        "mcp": "assay-importer-mcp",
     },
     "assay.metrics": {
         "args_valid": "assay-metric-standard",
