@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
     suite, policy, trace = named.get("suite"), named.get("policy"), named.get("trace")
     if suite is None and policy is None:
         found = discover(Path.cwd())
-        suite, policy = found.suite, None if found.suite else found.policy
+        suite, policy = _near(found.suite), None if found.suite else _near(found.policy)
     if suite is None and policy is None:
         raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
     return RunRequest(
@@ -112,6 +113,11 @@ def _services(words: Words) -> dict[str, JsonValue]:
     if words.no_judge:
         chosen["judge"] = "none"
     return chosen
+
+
+def _near(path: Path | None) -> Path | None:
+    """Return a path as people would write it here, so that messages do not vary by machine."""
+    return None if path is None else Path(os.path.relpath(path))
 
 
 def out_dir(words: Words, defaults: Defaults | None = None) -> Path:
