@@ -95,3 +95,17 @@ def test_input_with_more_than_the_prompt_is_written_as_it_was_read() -> None:
     (start, _) = written(prompt="p", context=("c",), extra_json=b'{"input":{"prompt":"p","context":["c"],"k":1.0}}')
 
     assert start["input"] == {"prompt": "p", "context": ["c"], "k": 1.0}
+
+
+def test_an_episode_can_be_written_event_by_event_as_it_happens() -> None:
+    from assay_core.trace import end_event, event_line, start_event
+
+    call, step = ToolCall.of("a", {"x": 1}, ts_ms=5), Step(kind="model", content="done", step_id="s", ts_ms=6)
+    whole = Episode(
+        id="e", prompt="hi", response="done", events=(call, step), outcome="pass",
+        extra_json=b'{"timestamp":1,"end_timestamp":9}',
+    )  # fmt: skip
+
+    lines = [start_event(whole), event_line("e", call), event_line("e", step, 0), end_event(whole)]
+
+    assert lines == list(episode_events(whole))
