@@ -16,7 +16,16 @@ from assay_core.plugins.hooks import Hooks
 from assay_core.run.documents import row_json
 from assay_core.run.quarantine import Quarantine
 from assay_core.run.request import RunRequest
-from assay_core.store import PassedBefore, QuarantineEntry, RunEnd, RunStart, RunStore, StoredAttempt, StoredResult
+from assay_core.store import (
+    PassedBefore,
+    QuarantineEntry,
+    RunEnd,
+    RunStart,
+    RunStore,
+    StoreCache,
+    StoredAttempt,
+    StoredResult,
+)
 
 __all__ = ["Keeping", "now_s"]
 
@@ -39,6 +48,7 @@ class Keeping:
         self._hooks: Hooks | None = None
         self._episodes = False
         self._cache: RunCache | None = None
+        self._kept: StoreCache | None = None
         self._told = 0
 
     def begin(self, request: RunRequest, suite: Suite, seed: str, hooks: Hooks) -> None:
@@ -68,7 +78,9 @@ class Keeping:
 
     def cache(self, request: RunRequest, suite: Suite) -> RunCache:
         """Return the cache that the checks of this run share."""
-        kept = self._store.cache() if self._store and request.cache != "off" and suite.settings.cache else None
+        wanted = request.cache != "off" and suite.settings.cache
+        redact = self._hooks.redact if self._hooks else None
+        kept = self._kept = self._store.cache(redact) if self._store and wanted else None
         self._cache = RunCache(kept, read_kept=request.cache == "use")
         return self._cache
 
@@ -115,8 +127,9 @@ class Keeping:
         except AssayError as error:
             self._give_up(error)
             return error
-        if self._store.refused:
-            text = f"{self._store.refused} record(s) of this run are not in the store: redacting them failed"
+        refused = self._store.refused + (self._kept.refused if self._kept else 0)
+        if refused:
+            text = f"{refused} record(s) of this run are not in the store: redacting them failed"
             self.notices.append(Notice(code="W_STORE_UNAVAILABLE", message=text))
         return None
 

@@ -178,9 +178,9 @@ class RunStore:
             )
         return cursor.rowcount > 0
 
-    def cache(self) -> StoreCache:
+    def cache(self, redact: Redact | None = None) -> StoreCache:
         """Return the results that metrics keep here, by key."""
-        return StoreCache(self._connection, now=self._now)
+        return StoreCache(self._connection, now=self._now, redact=redact)
 
     def close(self) -> None:
         """Give the file back. May be called more than once."""
