@@ -7,7 +7,6 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import attrs
 
@@ -24,7 +23,6 @@ from assay_core.model import (
     PolicyNotice,
     Provenance,
     RunReport,
-    Seeds,
     Suite,
 )
 from assay_core.plugins.catalogue import Catalogue
@@ -41,9 +39,10 @@ from assay_core.run.prepare import base_dir, make_plan
 from assay_core.run.repeating import Repeats
 from assay_core.run.reporters import check_reports
 from assay_core.run.request import RunRequest
+from assay_core.run.seeds import order_seed, seeds_of
 from assay_core.run.spool import FindingsOf
 from assay_core.store import PassedBefore
-from assay_core.trace import FileSource, spool_stdin
+from assay_core.trace import open_source
 
 __all__ = ["Conducted", "conduct", "failed_before"]
 
@@ -139,13 +138,13 @@ class _Run:
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
         policy = self.policy = self._load_policy(suite, drivers)
         _find_services(request, drivers)
-        self.keeping.begin(request, suite, str(_seed(suite)), self.hooks)
+        self.keeping.begin(request, suite, str(order_seed(suite)), self.hooks)
         cache = self.keeping.cache(request, suite)
         plan = make_plan(
             suite,
             policy,
             drivers,
-            seed=_seed(suite),
+            seed=order_seed(suite),
             offline=request.deny_network,
             defer=request.command == "validate",
             services=request.services,
@@ -224,7 +223,7 @@ class _Run:
         if request.trace is None:
             return None
         limits = suite.settings.limits
-        source = spool_stdin(limits) if request.trace == "-" else FileSource(Path(request.trace), limits)
+        source = open_source(request.trace, limits)
         chosen = ingest.choose_importer(drivers, source, request.trace_format)
         self.notices.extend(chosen.notices)
         self.used.add(chosen.record.distribution)
@@ -238,7 +237,7 @@ class _Run:
             suite,
             policy,
             drivers,
-            seed=_seed(suite),
+            seed=order_seed(suite),
             importer=f"{importer.qualified_name} {importer.distribution}" if importer else "",
             services=self.request.services,
         )
@@ -311,7 +310,7 @@ class _Run:
             reason_code=verdict.reason_code,
             message=verdict.message,
             next_step=verdict.next_step,
-            seeds=_seeds(suite),
+            seeds=seeds_of(suite),
             policy_digest=policy.digest if policy else None,
             policy_name=policy.name if policy else "",
             unrestricted=policy.unrestricted if policy else (),
@@ -330,7 +329,7 @@ class _Run:
                 counts=outcome.counts,
                 rules=outcome.rules,
                 judge_metrics=outcome.judge_metrics,
-                seeds=_seeds(suite, judged=outcome.judge_metrics is not None),
+                seeds=seeds_of(suite, judged=outcome.judge_metrics is not None),
             )
         return Conducted(
             request=request,
@@ -369,18 +368,6 @@ def _with_suite_options(request: RunRequest, suite: Suite) -> RunRequest:
             if isinstance(values, Mapping):
                 merged.setdefault(name, {}).update(values)
     return attrs.evolve(request, report_options=merged)
-
-
-def _seed(suite: Suite) -> int:
-    """Return the seed: as set, else 63 bits of SHA-256 of the suite's name."""
-    if suite.settings.seed is not None:
-        return suite.settings.seed
-    return int.from_bytes(hashlib.sha256(suite.name.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
-
-
-def _seeds(suite: Suite | None, *, judged: bool = False) -> Seeds:
-    seed = str(_seed(suite)) if suite else None
-    return Seeds(order_seed=seed, judge_seed=seed if judged else None)
 
 
 def _refuse_deprecated(policy: CompiledPolicy) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -90,6 +92,14 @@ def test_files_are_found_upwards(project: Path) -> None:
 def test_a_trace_can_come_from_standard_input(project: Path) -> None:
     assert assay("validate", "-", cwd=project, stdin=GOOD.encode()).exit_code == 0
     assert assay("validate", "--trace-file", "-", cwd=project, stdin=BAD.encode()).exit_code == 1
+
+
+def test_a_trace_can_come_from_a_pipe_with_a_name(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    writer = threading.Thread(target=(project / "pipe").write_text, args=(BAD,), daemon=True)
+    writer.start()
+
+    assert assay("validate", "--trace", "pipe", cwd=project).exit_code == 1
 
 
 def test_equal_inputs_give_equal_bytes(project: Path) -> None:
