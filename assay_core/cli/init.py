@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assay_core.analysis.learn import Learnt
     from assay_core.config.starter import Project, Provider
 
-__all__ = ["command"]
+__all__ = ["command", "files_from_trace"]
 
 
 @click.command("init")
@@ -71,6 +71,18 @@ def command(
     ]
     outcome = [(name, create_file(target / name, text.encode("utf-8"))) for name, text in planned]
     _tell(report, target, project, learnt, trace, outcome)
+
+
+def files_from_trace(trace: str, folder: Path) -> list[tuple[str, str]]:
+    """Return the files that `init --from-trace` writes into the folder, with their texts.
+
+    Raises:
+        AssayError: what reading the trace raises.
+    """
+    from assay_core.config.starter import detect
+
+    learnt = _learn(trace, None)
+    return [*_suite_and_policy("default", detect(folder), learnt, _relative(trace, folder), False), *_schemas()]
 
 
 def _refuse_contradictions(preset: str | None, hello_trace: bool, from_trace: str | None) -> None:

@@ -23,6 +23,8 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "ci": CoreCommand("assay_core.cli.ci", "The same as run, with the defaults of a CI job."),
     "runs": CoreCommand("assay_core.cli.runs", "List the runs that were kept, and show one."),
     "quarantine": CoreCommand("assay_core.cli.quarantine", "Keep unreliable tests from failing a run, for a while."),
+    "import": CoreCommand("assay_core.cli.import_trace", "Write a recording of another tool as a trace."),
+    "trace": CoreCommand("assay_core.cli.trace", "Rewrite traces, compare them with a suite, count what they hold."),
     "policy": CoreCommand("assay_core.cli.policy", "Validate, format and migrate policies."),
     "explain": CoreCommand("assay_core.cli.explain", "Explain a reason code: its cause and its remedy."),
     "schema": CoreCommand("assay_core.cli.schema", "Print the JSON Schema of a file format, for editors."),
