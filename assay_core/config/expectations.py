@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+import attrs
+
 from assay_core.config.reading import Reading
 from assay_core.contracts import Metric
 from assay_core.convert import nearest
@@ -27,7 +29,6 @@ LEGACY_FORMS = {
 }
 _GROUP = "assay.metrics"
 _NOT_YET = {
-    "semantic_similarity_to": "assay-metric-embedding",
 }
 
 
@@ -124,6 +125,9 @@ def _structured(name: str, value: JsonObject, path: Path, reading: Reading, driv
     options = reading.structure(written, kind, path)
     if options is None:
         return None
+    for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind)):
+        if field.metadata.get("unused") and getattr(options, field.name) is not None:
+            reading.note("W_CFG_UNUSED", f"{field.name} of {name} is not used by this release", path)
     return Expectation(type=name, options=options, raw=value, place=reading.document.place(path))
 
 

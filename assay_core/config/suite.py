@@ -204,6 +204,7 @@ def _read_test(
     if selected is None:
         return None
     select, context = selected
+    expectations = tuple(attrs.evolve(each, test_id=written.id, context=context) for each in expectations)
     return TestCase(
         id=written.id,
         select=select,

@@ -19,11 +19,18 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "assert.trace_must_call_tool": "assay-metric-standard",
         "assert.trace_must_not_call_tool": "assay-metric-standard",
         "assert.trace_tool_sequence": "assay-metric-standard",
+        "faithfulness": "assay-metric-judge",
         "json_schema": "assay-metric-standard",
+        "judge_criteria": "assay-metric-judge",
         "must_contain": "assay-metric-standard",
         "must_not_contain": "assay-metric-standard",
+        "nearest_known_bad": "assay-metric-embedding",
+        "nearest_known_good": "assay-metric-embedding",
+        "novelty_of_arguments": "assay-metric-embedding",
         "regex_match": "assay-metric-standard",
         "regex_not_match": "assay-metric-standard",
+        "relevance": "assay-metric-judge",
+        "semantic_similarity_to": "assay-metric-embedding",
         "sequence_valid": "assay-metric-standard",
         "tool_blocklist": "assay-metric-standard",
         "tool_collision_detect": "assay-metric-standard",
@@ -42,7 +49,18 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "sarif": "assay-reporter-sarif",
     },
     "assay.enforcers": {},
-    "assay.commands": {},
+    "assay.embedders": {
+        "hashing": "assay-metric-embedding",
+        "local": "assay-metric-embedding",
+        "openai": "assay-metric-embedding",
+    },
+    "assay.judges": {
+        "openai": "assay-metric-judge",
+    },
+    "assay.commands": {
+        "trace precompute-embeddings": "assay-metric-embedding",
+        "trace precompute-judge": "assay-metric-judge",
+    },
 }
 
 

@@ -1,0 +1,105 @@
+"""One HTTP request that never goes anywhere but where it was sent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, cast
+
+import attrs
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from http.client import HTTPResponse
+
+__all__ = ["Answer", "exchange"]
+
+_LARGEST = 4 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+
+
+def exchange(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout_s: float,
+    direct: bool,
+    clock: Callable[[], float] = time.monotonic,
+) -> Answer:
+    """POST and return the answer, whatever its status. Redirects are answers like any other.
+
+    Args:
+        url: http or https.
+        body: What is sent.
+        headers: Further headers.
+        timeout_s: For the whole exchange.
+        direct: True: no proxy is used, whatever the environment says.
+        clock: Seconds.
+
+    Raises:
+        TimeoutError: it took longer.
+        OSError: the connection failed, or ended before the answer did.
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+    class NoRedirects(HTTPRedirectHandler):
+        def redirect_request(self, *_: object, **__: object) -> None:
+            return None
+
+    deadline = clock() + timeout_s
+    request = Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310 - the caller checked the scheme
+    opener = build_opener(NoRedirects, *([ProxyHandler({})] if direct else []))
+    try:
+        try:
+            response = opener.open(request, timeout=timeout_s)
+        except HTTPError as error:
+            response = error
+        with response:
+            return _read(cast("HTTPResponse", response), deadline, clock)
+    except URLError as error:
+        if isinstance(error.reason, TimeoutError):
+            raise TimeoutError from error
+        raise
+    except HTTPException as error:
+        raise OSError(f"the answer is not HTTP, or ends early ({type(error).__name__})") from error
+
+
+def _read(response: HTTPResponse, deadline: float, clock: Callable[[], float]) -> Answer:
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read1(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _LARGEST:
+            raise OSError(f"the answer is longer than {_LARGEST} bytes")
+        if clock() > deadline:
+            raise TimeoutError
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and size < int(announced):
+        raise OSError("the connection was closed before the answer ended")
+    return Answer(status=response.status, body=b"".join(chunks), retry_after_s=_retry_after(response.headers))
+
+
+def _retry_after(headers: Message) -> float | None:
+    """Return the seconds of Retry-After. A date is compared with the server's own clock."""
+    text = headers.get("Retry-After", "").strip()
+    if text.replace(".", "", 1).isdecimal() and len(text) < 10:
+        return float(text)
+    try:
+        then, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("Date", ""))
+        return max((then - now).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return None
