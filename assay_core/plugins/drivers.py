@@ -97,9 +97,9 @@ class Drivers:
         return driver
 
 
-def load(group: str, name: str) -> object:
+def load(group: str, name: str, options: object | None = None) -> object:
     """Return a new driver out of what is installed, under no rules but `ASSAY_PLUGINS`. Raises as `Drivers.load`."""
-    return Drivers(Catalogue.scan()).load(group, name)
+    return Drivers(Catalogue.scan()).load(group, name, options)
 
 
 def load_class(record: PluginRecord) -> type[object]:

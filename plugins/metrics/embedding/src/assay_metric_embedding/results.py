@@ -1,0 +1,89 @@
+"""What the checks of this distribution have in common: their shape, their results, the errors of their options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import attrs
+
+from assay_core.errors import AssayError, InputError, Place
+from assay_core.model import Episode, Expectation, Finding, JsonValue, MetricResult, Outcome, SourcePlace, ToolCall
+from assay_metric_embedding.embedding import Deferred
+
+__all__ = ["EPSILON", "ByMeaning", "EachEpisode", "finding_at", "is_blank", "options_of", "refuse", "without_response"]
+
+T = TypeVar("T")
+EPSILON = 1e-6  # float32 vectors are no more exact than this
+
+
+class ByMeaning:
+    """What all metrics here are: about recorded episodes, the same each time, and waiting only for an embedder."""
+
+    needs_episode: bool = True
+    pure: bool = True
+    blocking: bool = False  # a prepared check says so itself where its embedder is on the network
+    needs: frozenset[str] = frozenset()  # refused where a vector would have to be fetched, not before
+
+
+@attrs.frozen
+class EachEpisode:
+    """A prepared check that looks at one episode at a time."""
+
+    judge: Callable[[Episode], MetricResult]
+    blocking: bool
+
+    def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:
+        """Return one result per episode, in their order."""
+        return [self._one(episode) for episode in episodes]
+
+    def _one(self, episode: Episode) -> MetricResult:
+        try:
+            return self.judge(episode)
+        except Deferred:
+            return MetricResult(outcome=Outcome.NOT_APPLICABLE, deferred=True)
+        except AssayError as error:
+            if error.place is None and error.exit_code == 2:
+                error.place = Place(episode.source.file, episode.source.line or 0)
+            raise
+
+
+def options_of(expectation: Expectation, kind: type[T]) -> T:
+    """Return the options, which the core structured as `Metric.types` says."""
+    if not isinstance(expectation.options, kind):
+        raise TypeError(f"{expectation.type} takes {kind.__name__}, not {type(expectation.options).__name__}")
+    return expectation.options
+
+
+def refuse(expectation: Expectation, message: str, *, code: str = "E_CFG_PARSE", remedy: str = "") -> InputError:
+    """Return an error about the options of a check."""
+    return InputError(code=code, message=f"{expectation.type}: {message}", remedy=remedy, place=expectation.place)
+
+
+def finding_at(episode: Episode, code: str, message: str, *, rule: str, call: ToolCall | None = None) -> Finding:
+    """Return a finding at a call, or at the episode as a whole where no call is named."""
+    source = episode.source
+    if call and call.line is not None:
+        source = SourcePlace(source.file, call.line)
+    return Finding(
+        code=code,
+        message=message,
+        rule=rule,
+        source=source,
+        episode_id=episode.id,
+        tool=call.tool if call else "",
+        call_index=call.index if call else None,
+    )
+
+
+def is_blank(text: str | None) -> bool:
+    """Tell whether a response is missing or has no visible character, so that it has no meaning to compare."""
+    return text is None or not text.strip()
+
+
+def without_response(episode: Episode, rule: str) -> MetricResult:
+    """Return the violation of an episode whose response is missing or empty: nothing holds of what is not there."""
+    message = "the episode records no response" if episode.response is None else "the response is empty"
+    details: dict[str, JsonValue] = {"message": message}
+    finding = finding_at(episode, "E_RESPONSE_MISSING", message, rule=rule)
+    return MetricResult(outcome=Outcome.VIOLATED, findings=(finding,), details=details)
