@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -55,6 +55,7 @@ def make_test(
     prompt: str | None = "p",
     episode: str | None = None,
     own: bool = False,
+    pure: bool = True,
     **fields: object,
 ) -> PlannedTest:
     select = EpisodeSelector(prompt=prompt if episode is None else None, episode=episode, match_all=False)
@@ -64,7 +65,9 @@ def make_test(
     expectation = Expectation(type="acme.check", options=None, raw={}, place=place)
     case = TestCase(id=test_id, select=select, expectations=(expectation,) * len(checks), place=place, **fields)  # type: ignore[arg-type]  # attrs checks
     planned = tuple(
-        PlannedCheck(expectation=expectation, prepared=check, record=RECORD, needs_episode=not own, blocking=False)
+        PlannedCheck(
+            expectation=expectation, prepared=check, record=RECORD, needs_episode=not own, blocking=False, pure=pure
+        )
         for check in checks
     )
     return PlannedTest(case=case, checks=planned)
@@ -80,6 +83,8 @@ def evaluate(
     policy: object = None,
     settings: Settings | None = None,
     thresholds: Thresholds | None = None,
+    fingerprints: Mapping[str, str] | None = None,
+    **more: object,
 ) -> Evaluated:
     evaluation = Evaluation(
         Plan(tests=tuple(tests)),
@@ -87,9 +92,10 @@ def evaluate(
         settings=settings or Settings(),
         thresholds=thresholds or Thresholds(),
         measure=lambda check, episodes: check.prepared.measure(episodes),
+        **more,  # type: ignore[arg-type]  # what a test names
     )
     for batch in batches:
         evaluation.feed(batch)
         if not evaluation.wants_more:
             break
-    return evaluation.finish()
+    return evaluation.finish(fingerprints)
