@@ -35,6 +35,7 @@ from assay_core.store import PassedBefore
 
 __all__ = ["Evaluated", "Evaluation"]
 
+_DEFERRED_LISTED = 20
 _PROMPTS_KEPT = 10_000  # for "did you mean" after a miss
 Measure = Callable[[PlannedCheck, Sequence[Episode]], Sequence[MetricResult]]
 
@@ -99,6 +100,7 @@ class Evaluation:
         self._rows = RowSpool()
         self._tally: Counter[str] = Counter()
         self._judges = JudgeTally()
+        self._deferred: dict[str, None] = {}
         self._faults: list[AssayError] = []
         self._service_codes: dict[str, None] = {}
         self._ended_early = False
@@ -158,6 +160,8 @@ class Evaluation:
         if self._ended_early and not self._faults:
             text = f"the run ended at the first failure (bail_on_first_failure); {skipped} test(s) were not run"
             notices.append(Notice(code="W_CHECK_NOT_EXERCISED", message=text))
+        if self._deferred:
+            notices.append(Notice(code="W_CHECK_DEFERRED", message=_told_deferred(list(self._deferred))))
         if allowed := self._tally["allowed_on_error"]:
             text = f"{allowed} test(s) could not be evaluated and are let through by on_error: allow"
             notices.append(Notice(code="W_ON_ERROR_ALLOW", message=text))
@@ -294,6 +298,9 @@ class Evaluation:
         self._tally["findings"] += len(row.findings)
         self._tally["failed policies"] += row.status == "fail" and row.kind == "policy"
         self._tally["abstained"] += row.status == "unstable" and row.error_code == "E_JUDGE_UNCERTAIN"
+        deferred = row.details.get("deferred")
+        if isinstance(deferred, list):
+            self._deferred.update(dict.fromkeys(f"{row.test_id} ({kind})" for kind in deferred))
         self._tally["deferred"] += row.status == "skipped" and "deferred" in row.details
         self._tally["unchanged"] += row.status == "skipped" and row.skip_reason == "fingerprint match"
         if row.status == "error" and row.error_code:
@@ -323,3 +330,8 @@ class Evaluation:
             checks_exercised=tally["exercised"],
             findings=tally["findings"],
         )
+
+
+def _told_deferred(checks: Sequence[str]) -> str:
+    more = f", and {len(checks) - _DEFERRED_LISTED} more" if len(checks) > _DEFERRED_LISTED else ""
+    return f"left to `assay run`, which may ask a model: {', '.join(checks[:_DEFERRED_LISTED])}{more}"

@@ -363,3 +363,45 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, drivers: Drivers) -> 
         load_suite(tmp_path / "eval.yaml", drivers=drivers)
 
     assert caught.value.code == "E_PATH_NOT_FOUND"
+
+
+def test_the_settings_of_judges_are_read(load: Load) -> None:
+    reliability = "{borderline_min: 0.3, borderline_max: 0.7, rerun_strategy: single, max_extra_calls_per_test: 4}"
+
+    suite = load(HEAD + f"settings: {{judge: {{samples: 5, reliability: {reliability}}}}}\n" + TEST)
+
+    assert suite.settings.judge == JudgeSettings(
+        borderline_min=0.3, borderline_max=0.7, rerun_strategy="single", max_extra_calls_per_test=4, samples=5
+    )
+    assert suite.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("judge", "told"),
+    [
+        ("{samples: 0}", "samples has to be at least 1"),
+        ("{reliability: {borderline_max: 1.5}}", "borderline_max has to be at most 1"),
+        ("{reliability: {borderline_min: 0.7}}", "borderline_min (0.7) is above borderline_max (0.6)"),
+        ("{reliability: {rerun_strategy: twice}}", "expected one of"),
+        ("{reliability: {blind_labelling: true}}", "blind_labeling"),
+        ("{model: gpt}", "model"),
+    ],
+)
+def test_settings_of_judges_that_mean_nothing_are_refused(load: Load, judge: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(HEAD + f"settings: {{judge: {judge}}}\n" + TEST)
+
+    assert told in caught.value.message + caught.value.remedy
+
+
+def test_a_tie_break_that_would_let_a_tie_pass_is_told(load: Load) -> None:
+    suite = load(HEAD + "settings: {judge: {reliability: {tie_break: quarantine}}}\n" + TEST)
+
+    assert [each.code for each in suite.notices] == ["W_CFG_UNUSED"]
+
+
+def test_an_expectation_knows_its_test_and_its_context(load: Load) -> None:
+    suite = load(HEAD + TEST.replace("input: hello", "input: {prompt: hello, context: [a, b]}"))
+
+    (expectation,) = suite.tests[0].expectations
+    assert (expectation.test_id, expectation.context) == ("t", ("a", "b"))

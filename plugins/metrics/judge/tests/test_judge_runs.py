@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,25 @@ def test_validate_asks_nobody_and_says_what_it_leaves_out(folder: Path, serve: S
     done = assay("validate", "trace.jsonl", "--judge", "openai", "--judge-base-url", endpoint.url)
 
     assert done.code == 0, done.text
+    assert "W_CHECK_DEFERRED" in done.text
+    assert "faithful (faithfulness), polite (judge_criteria)" in done.text
     assert endpoint.requests == []
+
+
+def test_nothing_connects_anywhere_unless_a_judge_is_named(
+    folder: Path, assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a connection was made")
+
+    monkeypatch.setattr(socket.socket, "connect", forbidden)
+    verdict = {"passed": True, "score": 1.0}
+    meta = {"assay": {"judge": {"faithfulness": verdict, "custom": verdict}}}
+    (folder / "judged.jsonl").write_text(json.dumps({**json.loads(TRACE), "meta": meta}) + "\n")
+
+    assert assay("run", "judged.jsonl").code == 0
+    assert assay("validate", "trace.jsonl").code == 0
+    assert "E_JUDGE_MISSING" in assay("ci", "trace.jsonl").text
 
 
 def test_recorded_verdicts_are_evaluated_by_validate_and_run_without_a_judge(
