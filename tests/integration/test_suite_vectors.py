@@ -55,15 +55,50 @@ def test_a_suite_of_the_rust_project_ends_as_stated(
     assert json.loads((tmp_path / "run.json").read_bytes())["exit_code"] == exit_code
 
 
-@pytest.mark.parametrize(
-    ("suite", "trace"),
-    [
-        ("examples/rag-grounding/eval.yaml", "examples/rag-grounding/traces/good.jsonl"),
-        ("ci-eval.yaml", "traces/ci.jsonl"),
-    ],
-)
-def test_a_suite_that_needs_meaning_names_the_missing_plugin(suite: str, trace: str, tmp_path: Path) -> None:
+_RAG, _NEGATION, _PRECOMPUTE = "examples/rag-grounding", "examples/negation-safety", "tests/precompute"
+MEANING = [
+    ("ci-eval.yaml", "traces/ci.jsonl", 0, ""),
+    (f"{_RAG}/eval.yaml", f"{_RAG}/traces/good.jsonl", 0, ""),
+    (f"{_RAG}/eval.yaml", f"{_RAG}/traces/hallucination.jsonl", 1, "E_TEST_FAILED"),
+    (f"{_RAG}/simple.yaml", f"{_RAG}/trace_simple_precomputed.jsonl", 0, ""),
+    (f"{_RAG}/simple.yaml", f"{_RAG}/trace_simple.jsonl", 2, "E_EMBEDDER_MISSING"),
+    (f"{_NEGATION}/simple.yaml", f"{_NEGATION}/trace_simple_precomputed.jsonl", 0, ""),
+    (f"{_PRECOMPUTE}/eval.yaml", f"{_PRECOMPUTE}/trace_positive.jsonl", 0, ""),
+    (f"{_PRECOMPUTE}/eval.yaml", f"{_PRECOMPUTE}/trace_negative.jsonl", 2, "E_EMBEDDER_MISSING"),
+]
+
+
+@pytest.mark.parametrize(("suite", "trace", "exit_code", "reason"), MEANING)
+def test_a_suite_about_meaning_ends_as_stated(
+    suite: str, trace: str, exit_code: int, reason: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("assay_metric_embedding", reason="assay-metric-embedding is not installed here")
     root = vectors_dir() / "upstream"
+
+    done = assay("ci", "--config", root / suite, "--trace-file", root / trace, "--deny", "network", cwd=tmp_path)
+
+    summary = json.loads((tmp_path / "summary.json").read_bytes())
+    assert (done.exit_code, summary["reason_code"]) == (exit_code, reason), done.err
+
+
+def test_strict_replay_refuses_what_was_not_recorded(tmp_path: Path) -> None:
+    pytest.importorskip("assay_metric_embedding", reason="assay-metric-embedding is not installed here")
+    folder = vectors_dir() / "upstream" / _PRECOMPUTE
+    words = ("--config", folder / "eval.yaml", "--embedder", "openai", "--replay-strict", "--trace-file")
+
+    good = assay("run", *words, folder / "trace_positive.jsonl", cwd=tmp_path)
+    bad = assay("run", *words, folder / "trace_negative.jsonl", cwd=tmp_path)
+
+    assert (good.exit_code, bad.exit_code) == (0, 2), good.err + bad.err
+    assert "E_REPLAY_STRICT_MISSING" in bad.err
+
+
+@pytest.mark.parametrize(("suite", "trace", "exit_code", "reason"), MEANING[:2])
+def test_without_the_plugin_a_suite_about_meaning_names_it(
+    suite: str, trace: str, exit_code: int, reason: str, tmp_path: Path
+) -> None:
+    root = vectors_dir() / "upstream"
+    (tmp_path / "pyproject.toml").write_text('[tool.assay.plugins]\ndeny = ["assay-metric-embedding"]\n')
 
     done = assay("ci", "--config", root / suite, "--trace-file", root / trace, cwd=tmp_path)
 

@@ -9,11 +9,12 @@ from typing import Literal, TypeAlias, cast
 
 import attrs
 
+from assay_core.cache import embedding_key
 from assay_core.contracts import CheckContext, Embedder
 from assay_core.errors import InputError, PluginFault, UsageError
-from assay_metric_embedding.vectors import sha256_hex, unpack
+from assay_metric_embedding.vectors import unpack
 
-__all__ = ["Deferred", "Embedded", "TextVectors", "cache_key"]
+__all__ = ["Deferred", "Embedded", "TextVectors"]
 
 _GROUP = "assay.embedders"
 _NONE = "none"
@@ -30,11 +31,6 @@ class Embedded:
 
     row: bytes  # little-endian float32
     origin: Origin
-
-
-def cache_key(embedder: str, text: str) -> str:
-    """Return the key under which a text's vector is kept: `emb|<embedder>|<sha256 of the text>`."""
-    return f"emb|{embedder}|{sha256_hex(text)}"
 
 
 class TextVectors:
@@ -96,7 +92,7 @@ class TextVectors:
             self._refuse_live(embedder)
             rows = _checked(embedder, missing, embedder.embed(missing))
             for text, fresh in zip(missing, rows, strict=True):
-                key = cache_key(embedder.id, text)
+                key = embedding_key(embedder.id, text)
                 self._context.cache.put(key, fresh)
                 if self._refresh:
                     with self._lock:
@@ -110,7 +106,7 @@ class TextVectors:
         ]
 
     def _cached(self, embedder: Embedder, text: str) -> bytes | None:
-        key = cache_key(embedder.id, text)
+        key = embedding_key(embedder.id, text)
         if self._refresh and key not in self._renewed:
             return None
         row = self._context.cache.get(key)
