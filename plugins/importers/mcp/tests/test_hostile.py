@@ -37,6 +37,11 @@ ENTRY = b'{"t":1,"dir":"c2s","raw":%s}'
         (b"\xff", "UTF-8"),
         (b"7", "not an object"),
         (ENTRY % b'"{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"id\\":2}"', "stands twice"),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"a":1,"a":2}}', "stands twice"),
+        (
+            ENTRY % json.dumps(CALL.decode().replace(":1,", ":2,").replace("{}", '{"p":1,"p":2}')).encode(),
+            "stands twice",
+        ),
         (b'{"t":1,"dir":"up","raw":"{}"}', "none of"),
         (b'{"t":1,"dir":"c2s"}', "has none of"),
         (b'{"t":"soon","dir":"c2s","raw":"{}"}', "'t'"),

@@ -11,9 +11,9 @@ import msgspec
 from assay_core.contracts import BinarySource, ImportReport
 from assay_core.errors import InputError
 from assay_core.model import Episode
-from assay_core.trace import RecordError, invalid_line
+from assay_core.trace import RecordError, read_blocks, refuse_line
 from assay_importer_mcp.documents import items_of, read_document
-from assay_importer_mcp.lines import strict_lines
+from assay_importer_mcp.lines import BulkReader
 from assay_importer_mcp.messages import Message
 from assay_importer_mcp.records import RecordReader
 from assay_importer_mcp.redaction import without_secrets
@@ -54,17 +54,21 @@ class _Reader:
         self._stem = PurePath(re.sub(r"[<>]", "", source.name)).stem or "trace"
         self._session: Session | None = None
         self._sessions = 0
+        self._over: list[Episode] = []
 
     def episodes(self) -> Iterator[Episode]:
         if is_document(self._source):
             for message, item in self._in_order():
-                yield from self._take(message, item)
+                self._take(message, item)
         else:
-            for number, line in strict_lines(self._source):
-                for message in self._read(line, number, transport=False):
-                    yield from self._take(message, line)
+            bulk = BulkReader(self._source)
+            for block in read_blocks(self._source):
+                bulk.read(block, lambda: self._session, self._take_line)
+                over, self._over = self._over, []
+                yield from over
         if self._session is not None:
-            yield self._close(self._session)
+            self._close(self._session)
+        yield from self._over
 
     def _in_order(self) -> list[tuple[Message, bytes]]:
         """Return the messages of a document: by their times where all have one, else as they stand."""
@@ -83,14 +87,18 @@ class _Reader:
         try:
             return list(read(raw, line))
         except RecordError as error:
-            raise invalid_line(raw, line, self._source, str(error)) from error
+            raise refuse_line(raw, line, self._source, str(error)) from error
         except msgspec.MsgspecError as error:
-            raise invalid_line(raw, line, self._source, "the record does not hold together") from error
+            raise refuse_line(raw, line, self._source, "the record does not hold together") from error
 
-    def _take(self, message: Message, raw: bytes) -> Iterator[Episode]:
+    def _take_line(self, line: bytes, number: int) -> None:
+        for message in self._read(line, number, transport=False):
+            self._take(message, line)
+
+    def _take(self, message: Message, raw: bytes) -> None:
         session = self._session
         if session is not None and session.begins_anew(message):
-            yield self._close(session)
+            self._close(session)
             session = None
         if session is None:
             self._sessions += 1
@@ -99,9 +107,9 @@ class _Reader:
         try:
             session.add(message)
         except RecordError as error:
-            raise invalid_line(raw, message.line, self._source, str(error)) from error
+            raise refuse_line(raw, message.line, self._source, str(error)) from error
 
-    def _close(self, session: Session) -> Episode:
+    def _close(self, session: Session) -> None:
         self._session = None
         session.discovery = dict(self._records.discovery)
-        return session.build()
+        self._over.append(session.build())

@@ -10,11 +10,11 @@ import msgspec
 from assay_core.contracts import ImportReport
 from assay_core.trace import Members, RecordError, milliseconds, value_of
 
-__all__ = ["TIMES", "Key", "Message", "Sender", "count_dropped", "is_message", "key_text", "read_message", "take_time"]
+__all__ = ["TIMES", "Key", "Message", "Sender", "count_dropped", "is_message", "read_message", "take_time"]
 
 Sender: TypeAlias = Literal["client", "server"]
-# A JSON-RPC id with its type: the text "1" is not the number 1.
-Key: TypeAlias = tuple[bool, str | int | float]
+# A JSON-RPC id: the text "1" is not the number 1, and no dictionary takes one for the other.
+Key: TypeAlias = str | int | float
 
 TIMES = ("t", "ts", "time", "timestamp_ms", "timestamp", "ts_ms")
 _MESSAGE_TIMES = ("timestamp_ms", "timestamp")
@@ -85,11 +85,6 @@ def take_time(members: Members, names: Sequence[str]) -> float | None:
     return None
 
 
-def key_text(key: Key) -> str:
-    """Return an id as people write it."""
-    return str(key[1])
-
-
 def count_dropped(report: ImportReport, what: str) -> None:
     """Count something left out, under a bounded number of names."""
     if what not in report.dropped and len(report.dropped) >= _MAX_NAMES:
@@ -101,8 +96,6 @@ def _key(raw: msgspec.Raw | None) -> Key | None:
     value = value_of(raw)
     if value is None:
         return None
-    if isinstance(value, str):
-        return True, value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise RecordError("'id' is neither a text nor a number")
-    return False, value
+    return value

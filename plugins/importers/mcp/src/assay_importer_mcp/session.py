@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from assay_core.contracts import ImportReport
-from assay_core.model import Episode, JsonValue, SourcePlace, ToolCall
+from assay_core.model import CallOutcome, Episode, JsonValue, SourcePlace, ToolCall
 from assay_core.trace import Members, RecordError, call_outcome, error_text, split_members, take_text, value_of
 from assay_importer_mcp.listings import Listings
-from assay_importer_mcp.messages import Key, Message, Sender, key_text
+from assay_importer_mcp.messages import Key, Message, Sender
 from assay_importer_mcp.redaction import redacted
 
 __all__ = ["SESSION_PROMPT", "Session"]
@@ -27,16 +27,39 @@ _MAX_NOTES = 20
 _encode = msgspec.json.encode
 
 
-class _Pending:
-    """A request that waits for its answer."""
+class _Request(NamedTuple):
+    """A request other than a call that waits for its answer."""
 
-    __slots__ = ("event", "kind", "method", "ts_ms")
+    kind: _Kind
+    method: str
 
-    def __init__(self, kind: _Kind, method: str, event: int, ts_ms: float | None) -> None:
-        self.kind = kind
-        self.method = method
-        self.event = event  # the position of a call
-        self.ts_ms = ts_ms
+
+class _Asked(msgspec.Struct, gc=False):
+    """A call that waits for its answer. It becomes a `ToolCall` when that is known."""
+
+    index: int
+    tool: str
+    args_json: bytes | None
+    ts_ms: float | None
+    server: str | None
+    key: Key | None
+    call_id: str | None
+    line: int
+    extra_json: bytes = b"{}"
+    error: str | None = None
+
+    def answered(
+        self, outcome: CallOutcome, result_json: bytes | None, error: str | None, ts_ms: float | None
+    ) -> ToolCall:
+        """Return the call with its answer, which came at this time."""
+        duration = None
+        if ts_ms is not None and self.ts_ms is not None and ts_ms >= self.ts_ms:
+            duration = round(ts_ms - self.ts_ms)
+        return ToolCall(
+            index=self.index, tool=self.tool, args_json=self.args_json, result_json=result_json, error=error,
+            outcome=outcome, ts_ms=_rounded(self.ts_ms), duration_ms=duration, server=self.server,
+            call_id=self.call_id, line=self.line, extra_json=self.extra_json,
+        )  # fmt: skip
 
 
 class Session:
@@ -47,19 +70,18 @@ class Session:
         self.discovery: dict[str, JsonValue] = {}
         self._place = SourcePlace(file, line)
         self._report = report
-        self._calls: list[ToolCall] = []
+        self._calls: list[ToolCall | _Asked] = []
         self._listings = Listings()
-        self._of_client: dict[Key, _Pending] = {}
-        self._of_server: dict[Key, _Pending] = {}
+        self._of_client: dict[Key, _Asked | _Request] = {}
+        self._of_server: dict[Key, _Request] = {}
         self._used: set[Key] = set()  # ids of calls
-        self._names: set[str] = set()
         self._mcp: dict[str, JsonValue] = {}
         self._server: str | None = None
         self._response: bytes | None = None
         self._times: list[float] = []  # the first and the last
         self._begun = False
-        self._answers: dict[_Kind, Callable[[_Pending, Message], None]] = {
-            "initialize": self._initialized, "list": self._listed, "page": self._listed, "call": self._answered,
+        self._answers: dict[_Kind, Callable[[_Request, Message], None]] = {
+            "initialize": self._initialized, "list": self._listed, "page": self._listed,
         }  # fmt: skip
 
     def begins_anew(self, message: Message) -> bool:
@@ -72,9 +94,7 @@ class Session:
         Raises:
             RecordError: it cannot be told what it means: an id that is taken, parameters without a tool.
         """
-        self._report.records += 1
-        if message.ts_ms is not None:
-            self._times = [self._times[0] if self._times else message.ts_ms, message.ts_ms]
+        self._see(message.ts_ms)
         if message.method is None:
             self._take_response(message)
         elif message.key is None and message.method != "tools/call":
@@ -82,19 +102,41 @@ class Session:
         else:
             self._take_request(message, message.method)
 
+    def add_call(self, key: Key, tool: str, args: bytes | None, line: int, ts_ms: float | None) -> bool:
+        """Take a call that has nothing but id, tool and arguments; False where `add` has to look at it."""
+        if key in self._used or key in self._of_client or not tool or tool.isspace():
+            return False
+        self._see(ts_ms)
+        self._begun = True
+        asked = _Asked(len(self._calls), tool, args, ts_ms, self._server, key, self._call_id(key), line)
+        self._used.add(key)
+        self._of_client[key] = asked
+        self._calls.append(asked)
+        return True
+
+    def add_result(self, key: Key, value: JsonValue, result_json: bytes, ts_ms: float | None, *, sure: bool) -> bool:
+        """Take the result of a call; False where `add` has to look. `sure` where it is known to be the server's."""
+        asked = self._of_client.get(key)
+        if type(asked) is not _Asked or type(value) is not dict or (self._of_server and not sure):
+            return False
+        self._see(ts_ms)
+        del self._of_client[key]
+        error = _text_of(value.get("content")) if value.get("isError") is True else None
+        outcome: CallOutcome = call_outcome(value, error)
+        self._calls[asked.index] = asked.answered(outcome, result_json, error, ts_ms)
+        self._response = result_json
+        return True
+
     def build(self) -> Episode:
         """Return the episode; calls that nobody answered say so."""
         for pending in self._of_client.values():
-            if pending.kind == "call":
-                call = self._calls[pending.event]
-                error = _NO_RESPONSE if call.error is None else call.error
-                self._calls[pending.event] = msgspec.structs.replace(call, error=error, outcome="no_response")
-            else:
+            if isinstance(pending, _Request):
                 self._report.drop(f"{_known(pending.method)} request without a response")
+        calls = tuple([each if isinstance(each, ToolCall) else _unanswered(each) for each in self._calls])
         self._listings.close()
         return Episode(
             id=self.id, prompt=SESSION_PROMPT, response=None if self._response is None else self._response.decode(),
-            events=tuple(self._calls), tool_definitions=self._listings.definitions(self._server), source=self._place,
+            events=calls, tool_definitions=self._listings.definitions(self._server), source=self._place,
             extra_json=self._extra(),
         )  # fmt: skip
 
@@ -107,55 +149,52 @@ class Session:
         if sender == "server":
             self._report.drop(f"{_known(method)} request of the server")
             if message.key is not None:
-                self._of_server[message.key] = _Pending("other", method, 0, message.ts_ms)
+                self._of_server[message.key] = _Request("other", method)
             return
         kind = _KINDS.get(method, "other")
         self._begun = self._begun or kind != "other"
-        event = 0
         if kind == "call":
-            event = self._call(message)
-        elif kind == "initialize":
+            self._call(message)
+            return
+        if kind == "initialize":
             self._mcp |= _named(message.params, "clientInfo", "client")
         elif kind == "list":
             kind = "page" if _params(message).get("cursor") else "list"
         else:
             self._report.drop(f"{_known(method)} request")
-        if message.key is None:
-            return
-        earlier = self._of_client.get(message.key)
-        if earlier is not None and "call" in (kind, earlier.kind):
-            raise RecordError(f"the id {message.key[1]!r} belongs to another request that still waits for its answer")
-        self._of_client[message.key] = _Pending(kind, method, event, message.ts_ms)
+        if message.key is not None:
+            if isinstance(self._of_client.get(message.key), _Asked):
+                raise _taken(message.key)
+            self._of_client[message.key] = _Request(kind, method)
 
-    def _call(self, message: Message) -> int:
-        """Add a call; return its position."""
+    def _call(self, message: Message) -> None:
         key = message.key
         if key is not None and key in self._used:
-            raise RecordError(f"the id {key[1]!r} stands for two calls")
+            raise RecordError(f"the id {key!r} stands for two calls")
+        if key is not None and key in self._of_client:
+            raise _taken(key)
         params = _params(message)
         tool = take_text(params, "name")
         if not tool or tool.isspace():
             raise RecordError("the call names no tool")
         arguments = params.pop("arguments", None)
         args = None if arguments is None or bytes(arguments) == b"null" else bytes(arguments)
-        kept: dict[str, JsonValue] = {}
+        call_id = None if key is None else self._call_id(key)
+        asked = _Asked(len(self._calls), tool, args, message.ts_ms, self._server, key, call_id, message.line)
         if further := self._further(params):
-            kept["params"] = redacted(further)
-        call_id = None
+            asked.extra_json = _encode({"mcp": {"params": redacted(further)}})
         if key is not None:
             self._used.add(key)
-            call_id = key_text(key)
-            if call_id in self._names:  # "1" and 1 are two ids
-                call_id = f'"{call_id}"' if key[0] else f"{call_id} (number)"
-            self._names.add(call_id)
-        call = ToolCall(
-            index=len(self._calls), tool=tool, args_json=args,
-            ts_ms=_rounded(message.ts_ms), server=self._server, call_id=call_id, line=message.line,
-        )  # fmt: skip
-        if kept:
-            call = msgspec.structs.replace(call, extra_json=_encode({"mcp": kept}))
-        self._calls.append(call)
-        return call.index
+            self._of_client[key] = asked
+        self._calls.append(asked)
+
+    def _call_id(self, key: Key) -> str:
+        """Return an id as a text that no other call of the session has."""
+        if isinstance(key, str):
+            digits = key.isascii() and key.isdigit() and len(key) < 20
+            return f'"{key}"' if digits and int(key) in self._used else key
+        text = str(key)
+        return f"{text} (number)" if text in self._used else text
 
     def _further(self, params: Members) -> dict[str, JsonValue]:
         """Return the parameters beside tool and arguments, without the token that only the transport needs."""
@@ -175,18 +214,21 @@ class Session:
         if pending is None:
             self._report.drop("response without a request")
             if len(self._report.notes) < _MAX_NOTES:
-                shown = "without an id" if message.key is None else f"to {message.key[1]!r}"[:80]
+                shown = "without an id" if message.key is None else f"to {message.key!r}"[:80]
                 self._report.notes.append(f"line {message.line}: a response {shown} belongs to no request")
+            return
+        if isinstance(pending, _Asked):
+            self._answered(pending, message)
             return
         handler = self._answers.get(pending.kind)
         if handler is None:
             self._report.drop(f"{_known(pending.method)} response")
-        elif message.result is None and pending.kind != "call":
+        elif message.result is None:
             self._report.drop(f"{_known(pending.method)} error")
         else:
             handler(pending, message)
 
-    def _waiting_for(self, message: Message) -> _Pending | None:
+    def _waiting_for(self, message: Message) -> _Asked | _Request | None:
         """Return and forget the request that a response answers. Ids of client and server are counted apart."""
         key = message.key
         if key is None:
@@ -199,7 +241,7 @@ class Session:
             return theirs.pop(key)
         return ours.pop(key, None)
 
-    def _initialized(self, _: _Pending, message: Message) -> None:
+    def _initialized(self, _: _Request, message: Message) -> None:
         self._mcp |= _named(message.result, "serverInfo", "server")
         members = _members(message.result)
         version = value_of(members.get("protocolVersion"))
@@ -209,30 +251,23 @@ class Session:
         if isinstance(server, dict) and isinstance(name := server.get("name"), str) and name:
             self._server = name
 
-    def _listed(self, pending: _Pending, message: Message) -> None:
+    def _listed(self, pending: _Request, message: Message) -> None:
         self._listings.add(_members(message.result), self._report, continues=pending.kind == "page")
 
-    def _answered(self, pending: _Pending, message: Message) -> None:
-        call = self._calls[pending.event]
-        result = message.result
-        value = value_of(result)
-        error, extra_json = None, call.extra_json
+    def _answered(self, asked: _Asked, message: Message) -> None:
+        value, error = value_of(message.result), None
         if message.error is not None:
             failure = value_of(message.error)
             error = error_text(failure) or "error"
-            kept = _object(call.extra.get("mcp"))
-            extra_json = _encode({"mcp": {**kept, "error": redacted(failure)}})
+            kept = value_of(asked.extra_json)
+            kept = _object(kept.get("mcp")) if isinstance(kept, dict) else {}
+            asked.extra_json = _encode({"mcp": {**kept, "error": redacted(failure)}})
         elif isinstance(value, dict) and value.get("isError") is True:
             error = _text_of(value.get("content"))
-        duration = None
-        if message.ts_ms is not None and pending.ts_ms is not None and message.ts_ms >= pending.ts_ms:
-            duration = _rounded(message.ts_ms - pending.ts_ms)
-        self._calls[pending.event] = msgspec.structs.replace(
-            call, result_json=None if value is None else bytes(result or b""), error=error,
-            outcome="ok" if value is None and error is None else call_outcome(value, error), duration_ms=duration,
-            extra_json=extra_json,
-        )  # fmt: skip
-        self._response = bytes(message.error or result or b"null")
+        outcome: CallOutcome = "ok" if value is None and error is None else call_outcome(value, error)
+        result = None if value is None or message.result is None else bytes(message.result)
+        self._calls[asked.index] = asked.answered(outcome, result, error, message.ts_ms)
+        self._response = bytes(message.error or message.result or b"null")
 
     # -- the rest ------------------------------------------------------------------------------------------------
 
@@ -241,14 +276,20 @@ class Session:
             params = _params(message)
             value = value_of(params.get("requestId"))
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-                pending = self._of_client.get((isinstance(value, str), value))
-                if pending is not None and pending.kind == "call":
+                asked = self._of_client.get(value)
+                if isinstance(asked, _Asked):
                     reason = value_of(params.get("reason"))
-                    text = f"cancelled: {reason}" if isinstance(reason, str) and reason else "cancelled"
-                    call = self._calls[pending.event]
-                    self._calls[pending.event] = msgspec.structs.replace(call, error=text)
+                    asked.error = f"cancelled: {reason}" if isinstance(reason, str) and reason else "cancelled"
                     return
         self._report.drop(f"{_known(message.method or '')} notification")
+
+    def _see(self, ts_ms: float | None) -> None:
+        self._report.records += 1
+        if ts_ms is not None:
+            if self._times:
+                self._times[1] = ts_ms
+            else:
+                self._times = [ts_ms, ts_ms]
 
     def _extra(self) -> bytes:
         meta: dict[str, JsonValue | msgspec.Raw] = {"source": "mcp_import", "episode_id": self.id}
@@ -263,6 +304,16 @@ class Session:
         if self._times:
             extra |= {"timestamp": _rounded(self._times[0]), "end_timestamp": _rounded(self._times[1])}
         return _encode(extra)
+
+
+def _unanswered(asked: _Asked) -> ToolCall:
+    if asked.key is None:  # asked without an id, so that nobody could answer
+        return asked.answered("unknown", None, None, None)
+    return asked.answered("no_response", None, asked.error or _NO_RESPONSE, None)
+
+
+def _taken(key: Key) -> RecordError:
+    return RecordError(f"the id {key!r} belongs to another request that still waits for its answer")
 
 
 def _params(message: Message) -> Members:
