@@ -22,7 +22,7 @@ def called(trace: Path) -> list[tuple[str, object]]:
     return [(event["tool_name"], event["args"]) for event in events if event["type"] == "tool_call"]
 
 
-def test_demo_shows_init_validate_and_ci_on_the_bundled_traces(tmp_path: Path) -> None:
+def test_demo_shows_init_validate_ci_and_import_on_the_bundled_traces(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(DEMO / "demo.py"), str(tmp_path / "demo")],
         env={**os.environ, "ASSAY_DEMO": "bundled"},
@@ -33,7 +33,7 @@ def test_demo_shows_init_validate_and_ci_on_the_bundled_traces(tmp_path: Path) -
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("[exit code")] == [
-        f"[exit code {code}]" for code in (0, 0, 0, 1)
+        f"[exit code {code}]" for code in (0, 0, 0, 1, 0, 1)
     ]
     assert "Using the bundled traces" in done.stdout
     for agent in AGENTS:

@@ -1,4 +1,4 @@
-"""`make demo`: learn a policy from a careful agent's trace, then gate a careless one by it.
+"""`make demo`: learn a policy from a careful agent's trace, then gate a careless one and a raw MCP session by it.
 
 Everything is written to `.demo/`, or to the folder that is named; what was there is deleted. Where Node 20 or newer is
 found, both traces are recorded anew by `record.py`; otherwise the bundled ones are used, and the demo says so.
@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 DEMO = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else REPOSITORY / ".demo"
 AGENTS = ("careful", "careless")
+RECORDER = REPOSITORY / "plugins" / "importers" / "mcp" / "tests" / "record_sessions.py"
+SESSION = "filesystem.wire.jsonl"  # what went over the wire between the official client and the npm server
 
 
 def say(text: str) -> None:
@@ -41,7 +43,7 @@ def node_is_new_enough() -> bool:
 
 
 def record_anew(traces: Path) -> str:
-    """Record both agents into the folder; return why that was not possible, "" if it was."""
+    """Record both agents into the folder, and a session beside it; say why that was not possible, "" if it was."""
     if os.environ.get("ASSAY_DEMO") == "bundled":
         return "ASSAY_DEMO=bundled"
     if not node_is_new_enough():
@@ -49,7 +51,9 @@ def record_anew(traces: Path) -> str:
     say("Node found: recording both agents anew (ASSAY_DEMO=bundled skips this) ...")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     wanted = ["-c", "requirements/constraints.txt", "-r", "requirements/demo.txt"]
-    for step in ([*pip, *wanted], [sys.executable, str(HERE / "record.py"), str(traces)]):
+    agents = [sys.executable, str(HERE / "record.py"), str(traces)]
+    session = [sys.executable, str(RECORDER), str(traces.parent / "session"), "filesystem"]
+    for step in ([*pip, *wanted], agents, session):
         done = subprocess.run(step, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.strip() or "no message").splitlines()[-1]
@@ -76,6 +80,8 @@ def provide_traces(traces: Path) -> bool:
     if why := record_anew(traces):
         say(f"Using the bundled traces ({why}).")
         shutil.copytree(bundled, traces, dirs_exist_ok=True)
+        (traces.parent / "session").mkdir(exist_ok=True)
+        shutil.copy(RECORDER.parent / "recordings" / SESSION, traces.parent / "session")
         return True
     same = True
     for agent in AGENTS:
@@ -90,7 +96,7 @@ def provide_traces(traces: Path) -> bool:
 
 
 def main() -> int:
-    """Show init, validate and ci; 0 if every command ended as it should."""
+    """Show init, validate, ci and import; 0 if every command ended as it should."""
     shutil.rmtree(DEMO, ignore_errors=True)
     DEMO.mkdir()
     good = [provide_traces(DEMO / "traces")]
@@ -104,6 +110,10 @@ def main() -> int:
         reports = ("--sarif", f"{agent}/results.sarif", "--junit", f"{agent}/junit.xml", "--out-dir", agent)
         (DEMO / agent).mkdir()
         good.append(assay("ci", f"traces/{agent}.jsonl", *reports, expect=code))
+
+    say("\n4. A session as it went over the wire, imported and held to the same policy.")
+    good.append(assay("import", f"session/{SESSION}", expect=0))
+    good.append(assay("validate", "policy.yaml", f"session/{Path(SESSION).stem}.trace.jsonl", expect=1))
 
     say("\nOn disk now:")
     for path in sorted(DEMO.rglob("*")):
