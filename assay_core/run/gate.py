@@ -66,7 +66,12 @@ def _failures(outcome: Evaluated, *, strict: bool, block_on_warn: bool, notices:
         )
     if strict and open_rules:
         return _verdict("E_STRICT", f"{open_rules[0].message}, which --strict forbids")
-    return Verdict(exit_code=0, message=_SUCCESS if not warnings else f"All checks passed, {warnings} with warnings")
+    if outcome.deferred and not counts.checks_exercised:
+        return Verdict(exit_code=0, message=f"No check was evaluated; {outcome.deferred} are left to `assay run`")
+    message = _SUCCESS if not warnings else f"{_SUCCESS}, {warnings} with warnings"
+    if outcome.unchanged:
+        message += f", {outcome.unchanged} skipped that passed before"
+    return Verdict(exit_code=0, message=message)
 
 
 def _verdict(code: str, message: str) -> Verdict:

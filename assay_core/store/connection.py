@@ -21,7 +21,7 @@ _BUSY_TIMEOUT_S = 10.0  # SQLite waits so long for another writer, and is asked 
 _TRIES = 3
 _PAUSE_S = 0.05  # SQLite answers "busy" at once where waiting could deadlock
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-_IGNORE = b"# Made by assay: runs are kept here, for this machine only.\nassay.db*\n"
+_IGNORE = b"# Made by assay: runs are kept here, for this machine only.\nassay.db*\n.gitignore\n"
 
 
 class Connection:

@@ -17,7 +17,7 @@ CREATE TABLE runs (
     command TEXT NOT NULL, -- `run` or `ci`
     started_at TEXT NOT NULL, -- UTC, RFC 3339 with milliseconds
     finished_at TEXT, -- the same; null while the run goes on, or for ever if it was killed
-    status TEXT NOT NULL CHECK (status IN ('running', 'passed', 'failed', 'error')), -- exit code 0, 1, and 2 or 3
+    status TEXT NOT NULL, -- `running`; once finished by exit code: `passed` 0, `failed` 1, `error` 2 and 3
     exit_code INTEGER, -- of the run, once finished
     reason_code TEXT, -- empty where the run passed
     message TEXT, -- what the verdict line says
@@ -29,7 +29,8 @@ CREATE TABLE runs (
     trace_digest TEXT, -- `sha256:` over its bytes
     order_seed TEXT, -- decimal
     plugins_json TEXT, -- list of "distribution version" that had a say
-    counts_json TEXT -- how many rows ended how
+    counts_json TEXT, -- how many rows ended how
+    CHECK (status IN ('running', 'passed', 'failed', 'error'))
 )
 """
 _RESULTS = """

@@ -30,6 +30,7 @@ PUBLIC = (
     "hookspecs",
     "model",
     "policy",
+    "store.reader",
     "testing",
     "trace",
 )
@@ -61,7 +62,7 @@ def test_every_public_package_of_the_core_is_known_here() -> None:
 
     found = {module.name for module in pkgutil.iter_modules(assay_core.__path__)}
 
-    assert found - set(PUBLIC) == {"__main__", "analysis", "cli", "config", "plugins", "run"}
+    assert found - set(PUBLIC) == {"__main__", "analysis", "cli", "config", "plugins", "run", "store"}
 
 
 def exported(module: ModuleType) -> list[str]:

@@ -38,7 +38,8 @@ def test_a_test_that_passed_before_is_skipped_and_not_measured() -> None:
             "previous_score": 0.5,
         }
     assert (outcome.unchanged, outcome.counts.checks_exercised) == (2, 0)
-    assert gate.decide(outcome, strict=False, block_on_warn=False).reason_code == ""
+    verdict = gate.decide(outcome, strict=False, block_on_warn=False)
+    assert (verdict.reason_code, verdict.message) == ("", "All checks passed, 2 skipped that passed before")
 
 
 def test_a_test_that_matches_nothing_any_more_is_an_error_although_it_passed_before() -> None:
