@@ -22,7 +22,8 @@ JUDGE_PREFIX = "judge|"
 
 def embedding_key(model: str, text: str) -> str:
     """Return the key of a text's vector: `emb|MODEL|SHA-256`. `model` is the embedder's id."""
-    return f"{EMBEDDING_PREFIX}{model}|{_digest(text)}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    return f"{EMBEDDING_PREFIX}{model}|{digest.hexdigest()}"
 
 
 def judge_key(model: str, *parts: str) -> str:
