@@ -9,6 +9,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     "assay.importers": {
         "jsonl": "assay-importer-jsonl",
         "mcp": "assay-importer-mcp",
+        "otel": "assay-importer-otel",
     },
     "assay.metrics": {
         "args_valid": "assay-metric-standard",
