@@ -7,9 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from assay_core.config import Defaults, load_suite
+from assay_core.config import Defaults, discover, load_suite
 from assay_core.contracts import PreparedCheck
-from assay_core.errors import InputError
+from assay_core.errors import InputError, UsageError
 from assay_core.model import Episode, JsonValue, Suite
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
@@ -34,17 +34,21 @@ class SuiteChecks:
         return tuple(check.prepared for at in wanted for check in self.tests[at].checks)
 
 
-def read_checks(path: Path, types: Collection[str], services: Mapping[str, JsonValue]) -> SuiteChecks:
+def read_checks(path: Path | None, types: Collection[str], services: Mapping[str, JsonValue]) -> SuiteChecks:
     """Read a suite as a run does, and prepare its checks of these expected types.
 
     Args:
-        path: The suite.
+        path: The suite; None: the one that `assay run` would find here or above.
         types: Which expected types; a suite without any is an error.
         services: What checks are lent, e.g. `{"judge": "openai"}`.
 
     Raises:
+        UsageError: E_MISSING_CONFIG where there is none.
         AssayError: what loading the suite and preparing its checks raise; E_NO_CHECKS where none is of these types.
     """
+    path = path or discover(Path.cwd()).suite
+    if path is None:
+        raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml was found here or above")
     drivers = Drivers(Catalogue.scan(), Defaults.read(Path.cwd()).plugins)
     suite = load_suite(path, drivers=drivers)
     cases = []

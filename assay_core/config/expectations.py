@@ -28,8 +28,6 @@ LEGACY_FORMS = {
     "schema": "args_valid",
 }
 _GROUP = "assay.metrics"
-_NOT_YET = {
-}
 
 
 def read_expected(value: JsonValue, path: Path, reading: Reading, drivers: Drivers) -> tuple[Expectation, ...]:
@@ -147,11 +145,6 @@ def _refuse_missing(name: str, error: AssayError, path: Path, reading: Reading, 
     prefix = "assert." if name.startswith("assert.") else ""
     shown = name.removeprefix(prefix)
     what = "assertion" if prefix else "expected type"
-    if shown in _NOT_YET and not prefix:
-        message = f"no installed plugin offers the metric {shown!r}"
-        remedy = f"it belongs to {_NOT_YET[shown]}, which is not released yet; remove the test until it is"
-        reading.fail("E_PLUGIN_MISSING", message, place, remedy=remedy)
-        return
     known = {
         each for each in (*drivers.names(_GROUP), *FIRST_PARTY[_GROUP]) if each.startswith("assert.") == bool(prefix)
     }

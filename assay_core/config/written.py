@@ -16,8 +16,10 @@ from assay_core.model.suite import Attempts, OnError, RerunStrategy, TieBreak
 
 __all__ = [
     "WrittenInput",
+    "WrittenJudge",
     "WrittenLimits",
     "WrittenPlugins",
+    "WrittenReliability",
     "WrittenSettings",
     "WrittenSuite",
     "WrittenTest",

@@ -18,8 +18,10 @@ from assay_core.config.defaults import SETTINGS
 from assay_core.config.expectations import LEGACY_FORMS
 from assay_core.config.written import (
     WrittenInput,
+    WrittenJudge,
     WrittenLimits,
     WrittenPlugins,
+    WrittenReliability,
     WrittenSettings,
     WrittenSuite,
     WrittenTest,
@@ -76,6 +78,8 @@ def eval_page() -> str:
     for title, kind in (
         ("settings", WrittenSettings),
         ("settings.limits", WrittenLimits),
+        ("settings.judge", WrittenJudge),
+        ("settings.judge.reliability", WrittenReliability),
         ("thresholds", WrittenThresholds),
         ("plugins", WrittenPlugins),
         ("tests", WrittenTest),
@@ -122,6 +126,11 @@ def settings_page() -> str:
         + table(
             ("Further variable", "Meaning"),
             (
+                (
+                    "`ASSAY_JUDGE`, `ASSAY_JUDGE_MODEL`, `_BASE_URL`, `_SAMPLES`, `_TEMPERATURE`, `_MAX_TOKENS`",
+                    "The judge and its options, as `--judge` and so on. `VERDICT_JUDGE` and so on are read as well.",
+                ),
+                ("`OPENAI_API_KEY`, `OPENAI_BASE_URL`", "Key and endpoint of the judge and the embedder `openai`."),
                 ("`ASSAY_PLUGINS=none`", "No plugin is used."),
                 ("`ASSAY_DEBUG=1`", "Errors show their traceback."),
                 ("`NO_COLOR`, `FORCE_COLOR`", "Colours, where `--color` does not say."),

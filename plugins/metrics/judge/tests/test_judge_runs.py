@@ -249,7 +249,7 @@ def test_recorded_verdicts_are_evaluated_by_validate_and_run_without_a_judge(
     for command in ("validate", "run", "ci"):
         done = assay(command, "eval.yaml", "judged.jsonl", "--replay-strict", "--deny", "network")
         assert done.code == 0, done.text
-    again = assay("trace", "precompute-judge", "judged.jsonl", *words)
+    again = assay("trace", "precompute-judge", "judged.jsonl", *words[2:])
     assert "wrote 0 verdict(s), 2 were there" in again.text
     assert len(endpoint.requests) == asked
     assert KEY not in everything_written(folder)
@@ -293,7 +293,7 @@ def test_precompute_leaves_the_trace_when_the_judge_fails(folder: Path, serve: S
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("--config", "eval.yaml", "--judge", "openai"), "E_INVALID_ARGS"),
+        (("--judge", "openai"), "E_INVALID_ARGS"),
         (("gone.jsonl", "--config", "eval.yaml", "--judge", "openai"), "E_PATH_NOT_FOUND"),
         (("trace.jsonl", "--config", "eval.yaml", "--judge", "none"), "E_JUDGE_MISSING"),
         (("trace.jsonl", "--config", "plain.yaml", "--judge", "openai"), "E_NO_CHECKS"),
@@ -311,3 +311,15 @@ def test_precompute_refuses_what_it_cannot_use(
 
     assert done.code == 2, done.text
     assert code in done.text
+
+
+def test_precompute_needs_a_suite(folder: Path, assay: Assay) -> None:
+    (folder / "eval.yaml").unlink()
+
+    done = assay("trace", "precompute-judge", "trace.jsonl", "--judge", "openai")
+
+    assert (done.code, "E_MISSING_CONFIG" in done.text) == (2, True)
+
+
+def test_precompute_stands_in_the_group_of_traces(assay: Assay) -> None:
+    assert "precompute-judge" in assay("trace", "--help").text

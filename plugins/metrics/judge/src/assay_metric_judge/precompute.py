@@ -10,7 +10,7 @@ __all__ = ["command"]
 @click.command("precompute-judge")
 @click.argument("trace", required=False)
 @click.option("--trace", "--trace-file", "named", metavar="FILE", help="The trace, in place of the argument.")
-@click.option("--config", metavar="FILE", required=True, help="The suite whose tests need verdicts.")
+@click.option("--config", metavar="FILE", help="The suite whose tests need verdicts. Default: eval.yaml here or above.")
 @click.option("--judge", metavar="NAME", required=True, help="openai, or another that is installed.")
 @click.option("--judge-model", "--model", "judge_model", metavar="NAME", help="The model to ask the judge for.")
 @click.option("--judge-base-url", metavar="URL", help="The endpoint of the judge. Never read from a file.")
@@ -23,7 +23,7 @@ __all__ = ["command"]
 def command(
     trace: str | None,
     named: str | None,
-    config: str,
+    config: str | None,
     output: str | None,
     refresh: bool,
     quiet: bool,
@@ -46,7 +46,7 @@ def command(
     carry_out(
         Job(
             trace=source,
-            config=Path(config),
+            config=Path(config) if config else None,
             target=Path(output) if output else source,
             services=given,  # type: ignore[arg-type]  # click's texts and numbers
             refresh=refresh,

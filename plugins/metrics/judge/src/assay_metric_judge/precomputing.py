@@ -33,7 +33,7 @@ class Job:
     """What the command line asks for."""
 
     trace: Path
-    config: Path
+    config: Path | None
     target: Path
     services: Mapping[str, JsonValue]  # `judge` and its options, as a run lends them to its checks
     refresh: bool = False
@@ -51,7 +51,7 @@ def carry_out(job: Job) -> None:
     if job.services.get("judge") == "none":
         raise UsageError(code="E_JUDGE_MISSING", message="--judge none judges nothing", remedy="name another")
     for path in (job.config, job.trace):
-        if not path.is_file():
+        if path is not None and not path.is_file():
             raise InputError(code="E_PATH_NOT_FOUND", message=f"there is no file {str(path)!r}")
     checks = read_checks(job.config, TYPES, job.services)
     verdicts: dict[int, _Verdicts] = {}
