@@ -76,6 +76,19 @@ def test_plugin_passes_its_own_suite_where_only_the_core_and_itself_are(plugin: 
     assert needed <= {str(declared["name"]), *allowed}
 
 
+def test_sdk_brings_the_default_plugins_and_passes_its_own_suite(environment: Environment) -> None:
+    declared = project(REPOSITORY / "sdk")
+    environment.install("assay[test]", "assay-core[testing]")
+
+    printed = environment.test(REPOSITORY / "sdk" / "tests")
+
+    assert " passed" in printed
+    defaults = {str(each).split(">")[0] for each in declared["dependencies"]}  # type: ignore[attr-defined]  # a list
+    ours = {name for name in environment.distributions() if name.startswith("assay")}
+    assert ours == {"assay", *(name for name in defaults if name.startswith("assay-"))}
+    assert run([environment.tool("assay"), "version"]).startswith("assay ")
+
+
 def test_core_passes_its_own_suite_where_no_plugin_is(environment: Environment) -> None:
     environment.install("assay-core[testing]", "-r", str(REPOSITORY / "requirements" / "test.txt"))
 

@@ -62,14 +62,14 @@ class AssayClient:
         self._set_up(lines, prompt=prompt, episode_id=episode_id, test_id=test_id, meta=meta)
 
     @classmethod
-    def in_memory(cls, lines: MemoryLines, *, episode_id: str) -> Self:
-        """Return a client that writes into memory; `finish` ends its episode."""
+    def _in_memory(cls, lines: MemoryLines, *, episode_id: str) -> Self:
+        """Return a client that writes into memory; `_finish` ends its episode."""
         client = cls.__new__(cls)
         client._set_up(lines, prompt=None, episode_id=episode_id, test_id=None, meta=None)
         client._stays_open = True
         return client
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """End an episode in memory, which outlives `close`: a test may close the client that its capture needs."""
         self._owner().close(self._outcome)
 
@@ -169,8 +169,8 @@ class AssayClient:
     ) -> OpenCall:
         """Return a block in which the call is made; its time, and an exception that leaves it, are recorded.
 
-        with client.call("search", {"q": q}) as call:
-            call.result = search(q)
+        `with client.call("search", {"q": q}) as call: call.result = search(q)`. Where `call.replayed` is true, the
+        result is there already and the tool is not to be called.
         """
         return OpenCall(self, tool, args, server=server, call_id=call_id)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from assay.results import Result
-
+TYPE_CHECKING = False  # as in assay/__init__.py
 if TYPE_CHECKING:
+    from assay.results import Result
     from assay.traces import PolicySource, Traces
     from assay_core.analysis.coverage import CoverageReport
     from assay_core.policy import Policy
@@ -64,6 +62,8 @@ class Coverage:
 
 def covered(policy: Policy, traces: Traces, min_coverage: float) -> Result:
     """Return the coverage of the traces."""
+    from assay.results import Result
+
     report = _report(policy, traces, min_coverage)
     passed = report.meets_threshold and not report.violations
     return Result({**report.document(), "passed": passed, "score": report.overall_pct / 100})

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from assay.results import Result
-
+TYPE_CHECKING = False  # as in assay/__init__.py
 if TYPE_CHECKING:
+    from assay.results import Result
     from assay.traces import PolicySource, Traces
 
 __all__ = ["Explainer"]
@@ -42,6 +40,7 @@ class Explainer:
             AssayError: the trace cannot be read.
         """
         from assay.failures import TraceError
+        from assay.results import Result
         from assay.traces import episodes_of
         from assay_core.analysis.explanation import explain
         from assay_core.commandline.explanations import explanation_text

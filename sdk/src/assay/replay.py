@@ -47,7 +47,7 @@ class Capture:
         """
         self.test = test
         self.lines = MemoryLines()
-        self.client = AssayClient.in_memory(self.lines, episode_id=test)
+        self.client = AssayClient._in_memory(self.lines, episode_id=test)
         self.episodes: tuple[Episode, ...] = ()  # what was captured, once it is finished
         self.unrecorded: list[str] = []  # calls that the recording lacks, where it has to hold them
         self.new_calls = 0
@@ -85,7 +85,7 @@ class Capture:
 
         if not self.over:
             self.over = True
-            self.client.finish()
+            self.client._finish()
             source = MemorySource(self.lines.data(), self.test)
             self.episodes = tuple(JsonlImporter().read(source, ImportReport()))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -143,6 +142,8 @@ class TraceFile:
         while start and b"\n" not in tail:
             start = max(0, start - _TAIL)
             tail = os.pread(self._descriptor, size - start, start)
+        import json
+
         tail = tail[tail.rfind(b"\n") + 1 :]
         try:
             json.loads(tail)

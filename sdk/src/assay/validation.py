@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from assay.results import Result
-
+TYPE_CHECKING = False  # as in assay/__init__.py
 if TYPE_CHECKING:
+    from assay.results import Result
     from assay.traces import PolicySource, Traces
 
 __all__ = ["validate"]
@@ -29,6 +27,7 @@ def validate(policy: PolicySource, traces: Traces) -> Result:
         InputError: E_NO_CHECKS where there is nothing to decide: an empty list proves nothing.
         AssayError: the policy or the traces cannot be read.
     """
+    from assay.results import Result
     from assay.traces import as_policy, episodes_of
     from assay_core.analysis.coverage import cover
 
