@@ -39,7 +39,7 @@ FACTS = {
     "trace convert": ("", "0 2 3"),
     "trace ingest": ("", "0 2 3"),
     "trace stats": ("", "0 2 3"),
-    "trace verify": (_SUITE, "0 1 2 3"),
+    "trace verify": (_SUITE, "0 2 3"),
     "trace precompute-embeddings": (_SUITE, "0 2 3"),
     "trace precompute-judge": (_SUITE, "0 2 3"),
     "runs list": (".assay/assay.db", "0 2 3"),
