@@ -7,11 +7,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers take for true; `typing` itself costs more than all of this module
 if TYPE_CHECKING:
-    from assay.client import AssayClient, OpenCall
+    from assay.client import AssayClient
     from assay.coverage import Coverage
     from assay.explainer import Explainer
     from assay.failures import NotRecordedError, ReplayedError, TraceError, TraceFileError
     from assay.mcp_sessions import record_mcp
+    from assay.open_call import OpenCall
     from assay.results import Result
     from assay.tools import tool
     from assay.validation import validate
@@ -36,7 +37,7 @@ _HOMES = {
     "Coverage": "coverage",
     "Explainer": "explainer",
     "NotRecordedError": "failures",
-    "OpenCall": "client",
+    "OpenCall": "open_call",
     "ReplayedError": "failures",
     "Result": "results",
     "TraceError": "failures",

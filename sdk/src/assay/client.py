@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import Token
 
 from assay.active import CLIENT, current_capture
+from assay.open_call import OpenCall
+from assay.owner import Owner
 from assay.trace_file import MemoryLines, TraceFile
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assay.trace_file import Lines
     from assay_core.model import CallOutcome, ToolCall
 
-__all__ = ["AssayClient", "OpenCall"]
+__all__ = ["AssayClient"]
 
 
 class AssayClient:
@@ -84,7 +84,7 @@ class AssayClient:
     ) -> None:
         self.episode_id = episode_id or new_episode_id()
         self._keywords: dict[str, Any] = {"prompt": prompt, "test_id": test_id, "meta": meta}
-        self._owners = {os.getpid(): _Owner(lines, self.episode_id, self._keywords)}
+        self._owners = {os.getpid(): Owner(lines, self.episode_id, self._keywords)}
         self._token: Token[AssayClient | None] | None = None
         self._outcome: str | None = None
         self._stays_open = False
@@ -220,7 +220,7 @@ class AssayClient:
         for owner, _ in self._owners_now():
             owner.run(write)
 
-    def _owners_now(self) -> list[tuple[_Owner, Capture | None]]:
+    def _owners_now(self) -> list[tuple[Owner, Capture | None]]:
         """Return where to write: the file, if there is one, and the test that captures, if there is one.
 
         Raises:
@@ -229,14 +229,14 @@ class AssayClient:
         owner, capture = self._owner(), current_capture()
         if capture is not None and capture.client is self:
             return [(owner, capture)]
-        found: list[tuple[_Owner, Capture | None]] = [] if owner.lines is None else [(owner, None)]
+        found: list[tuple[Owner, Capture | None]] = [] if owner.lines is None else [(owner, None)]
         if capture is not None:
             found.append((capture.client._owner(), capture))
         if not found:
             raise RuntimeError("trace_file is not configured: AssayClient(trace_file=...)")
         return found
 
-    def _owner(self) -> _Owner:
+    def _owner(self) -> Owner:
         """Return what writes in this process; a forked one gets a file and an episode of its own."""
         process = os.getpid()
         owner = self._owners.get(process)
@@ -244,141 +244,13 @@ class AssayClient:
             first = next(iter(self._owners.values()))
             keywords = {**self._keywords, "meta": {**(self._keywords["meta"] or {}), "forked_from": self.episode_id}}
             lines = None if first.lines is None else first.lines.reopened()
-            owner = self._owners.setdefault(process, _Owner(lines, new_episode_id(), keywords))
+            owner = self._owners.setdefault(process, Owner(lines, new_episode_id(), keywords))
         return owner
-
-
-class OpenCall:
-    """A call that is being made."""
-
-    def __init__(
-        self, client: AssayClient, tool: str, args: object, *, server: str | None = None, call_id: str | None = None
-    ) -> None:
-        self.result: Any = None  # what the tool returned; set it in the block
-        self.error: str | None = None  # why it failed, where no exception says so
-        self.replayed = False  # True: `result` is the recorded one, and the tool is not to be called
-        self._client = client
-        self._tool = tool
-        self._args = args
-        self._server = server
-        self._call_id = call_id
-        self._step_id: str | None = None
-        self._begin_ms = 0
-        self._begin_ns = 0
-
-    def __enter__(self) -> OpenCall:
-        """Note that the call begins.
-
-        Raises:
-            NotRecordedError: a test replays a recording that lacks this call.
-            ReplayedError: the recorded call failed.
-        """
-        from assay.recorder import build_call, now_ms
-
-        self._begin_ms, self._begin_ns = now_ms(), time.perf_counter_ns()
-        attempted = build_call(self._tool, self._args)
-        self._args = attempted.args if self._args is not None else None  # what a tool changes later is not what it got
-        self._notes = attempted.extra_json
-        capture = current_capture()
-        try:
-            recorded = None if capture is None else capture.claim(attempted.tool, attempted.args)
-        except Exception as error:
-            self._write(str(error))
-            raise
-        self._client._run(self._begin)
-        if recorded is not None:
-            self.replayed, self.result = True, recorded.result
-            if recorded.result_json is None and recorded.error is not None:
-                from assay.failures import ReplayedError
-
-                self._write(recorded.error)
-                raise ReplayedError(recorded.error)
-            self.error = recorded.error
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Record the call, with the exception that leaves the block as its error."""
-        self._write(self.error if error is None else describe(error), failed=error is not None)
-
-    def _begin(self, recorder: Recorder) -> None:
-        step_id = recorder.begin_call(self._tool)
-        self._step_id = self._step_id or step_id
-
-    def _write(self, error: str | None, *, failed: bool = False) -> None:
-        import msgspec
-
-        from assay.recorder import build_call
-
-        call = build_call(
-            self._tool, self._args, result=self.result, error=error, ts_ms=self._begin_ms, server=self._server,
-            outcome="ok" if error is None and self.result is None and not failed else None, call_id=self._call_id,
-            duration_ms=(time.perf_counter_ns() - self._begin_ns) // 1000 / 1000,
-        )  # fmt: skip
-        noted = msgspec.json.decode(self._notes).get("unrepresentable", []) + call.extra.get("unrepresentable", [])
-        if noted:
-            call = msgspec.structs.replace(call, extra_json=msgspec.json.encode({"unrepresentable": noted}))
-        self._client._write_call(call, self._step_id, claimed=True)
-
-
-class _Owner:
-    """The recorder of one client in one process, made when it is first needed, and its lock."""
-
-    def __init__(self, lines: Lines | None, episode_id: str, keywords: Mapping[str, Any]) -> None:
-        self.lines = lines
-        self._episode_id = episode_id
-        self._keywords = keywords
-        self._recorder: Recorder | None = None
-        self._lock = threading.RLock()  # a signal handler may record while its own thread does
-
-    def run(self, write: Callable[[Recorder], Any]) -> Any:
-        """Let a function write; nobody else of this client does meanwhile."""
-        with self._lock:
-            if self._recorder is None:
-                self._recorder = self._made()
-            return write(self._recorder)
-
-    def close(self, outcome: str | None) -> None:
-        """Write the end, and let go of the file."""
-        with self._lock:
-            if self._recorder is None and self.lines is not None:
-                self._recorder = self._made()
-            if self._recorder is not None:
-                self._recorder.end(outcome)
-            if self.lines is not None:
-                self.lines.close()
-
-    def abandon(self, *, ended: bool = True) -> None:
-        """Write the end of what was begun, unless it did not end, and let go of the file."""
-        with self._lock:
-            if self._recorder is not None and ended:
-                self._recorder.end(None)
-            if self.lines is not None:
-                self.lines.close()
-
-    def _made(self) -> Recorder:
-        from assay.recorder import Recorder
-        from assay.records import plain_record
-
-        if self.lines is None:
-            raise RuntimeError("trace_file is not configured: AssayClient(trace_file=...)")
-        keywords = dict(self._keywords)
-        if keywords["meta"] is not None:
-            keywords["meta"] = plain_record(keywords["meta"])
-        return Recorder(self.lines, self._episode_id, **keywords)
 
 
 def new_episode_id() -> str:
     """Return an id that no other episode has."""
     return f"episode-{os.urandom(8).hex()}"
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception as one text: its type, and what it says if it can be asked."""
-    try:
-        said = str(error)
-    except Exception:  # noqa: BLE001 - a foreign exception that cannot even say what it is
-        said = ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _begin(recorder: Recorder) -> None:
@@ -398,7 +270,7 @@ def _at_exit() -> None:
         _abandon(client._owners, ended=getattr(sys, "last_exc", getattr(sys, "last_value", None)) is None)
 
 
-def _abandon(owners: dict[int, _Owner], *, ended: bool = True) -> None:
+def _abandon(owners: dict[int, Owner], *, ended: bool = True) -> None:
     owner = owners.get(os.getpid())
     if owner is not None:
         owner.abandon(ended=ended)

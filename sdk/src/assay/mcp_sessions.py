@@ -6,7 +6,8 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from assay.client import AssayClient, OpenCall
+from assay.client import AssayClient
+from assay.open_call import OpenCall
 from assay.tools import recording_client
 
 __all__ = ["record_mcp"]

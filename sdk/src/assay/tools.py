@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar, cast, overload
 
 from assay.active import current_capture, current_client
-from assay.client import AssayClient, OpenCall
+from assay.client import AssayClient
+from assay.open_call import OpenCall
 
 __all__ = ["recording_client", "tool"]
 
