@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -57,6 +58,8 @@ class Neighbours:
         if not norms.all():
             raise InputError(code="E_EMBEDDING_INVALID", message="zero-norm embedding among the references")
         self._rows: Matrix = np.ascontiguousarray(matrix / norms, dtype=np.float32)
+        wide = self._rows.astype(np.float64)
+        self._norms: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", wide, wide))  # 1, but for the last digits
         self._index = _hnsw(self._rows) if _wants_index(index, len(rows)) else None
 
     def __len__(self) -> int:
@@ -80,16 +83,19 @@ class Neighbours:
         if vector.size != self._rows.shape[1]:
             message = f"embedding dims mismatch (a={vector.size}, b={self._rows.shape[1]})"
             raise InputError(code="E_EMBEDDING_INVALID", message=message)
-        norm = float(np.linalg.norm(vector))
+        norm = math.sqrt(vector @ vector)
         if norm == 0.0:
             raise InputError(code="E_EMBEDDING_INVALID", message="zero-norm embedding")
         vector /= norm
         count = min(count, len(self._rows))
         candidates = self._candidates(vector.astype(np.float32), count)
-        exact = self._rows[candidates].astype(np.float64)
-        scores = np.round(exact @ vector / np.linalg.norm(exact, axis=1), 9).clip(-1.0, 1.0)
-        order = np.lexsort((candidates, -scores))[:count]
-        return [Neighbour(at=int(candidates[at]), score=float(scores[at])) for at in order]
+        dots = (self._rows[candidates].astype(np.float64) @ vector).tolist()
+        # Rounded, so that equal rows tie however the processor orders its sums.
+        ranked = sorted(
+            (-round(dot / norm, 9), at)
+            for dot, norm, at in zip(dots, self._norms[candidates].tolist(), candidates.tolist(), strict=True)
+        )
+        return [Neighbour(at=at, score=max(-1.0, min(1.0, -score))) for score, at in ranked[:count]]
 
     def _candidates(self, vector: Matrix, count: int) -> NDArray[np.intp]:
         """Return the rows worth an exact score: the wanted ones and whatever ties with the last of them."""
@@ -102,7 +108,7 @@ class Neighbours:
         scores = self._rows @ vector
         if count == len(scores):
             return np.arange(count)
-        last = scores[np.argpartition(scores, len(scores) - count)[len(scores) - count :]].min()
+        last = np.partition(scores, len(scores) - count)[len(scores) - count]
         return np.flatnonzero(scores >= last - _SLACK)
 
 
