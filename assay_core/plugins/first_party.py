@@ -7,6 +7,7 @@ __all__ = ["FIRST_PARTY", "first_party_distributions", "offered_by"]
 # group -> name -> distribution
 FIRST_PARTY: dict[str, dict[str, str]] = {
     "assay.importers": {
+        "inspect": "assay-importer-inspect",
         "jsonl": "assay-importer-jsonl",
         "mcp": "assay-importer-mcp",
         "otel": "assay-importer-otel",
