@@ -22,7 +22,7 @@ EXPORTS = "pydantic-ai-2-format-5.otlp.jsonl"
     [
         (FLAT, b'"span_id": "', b'"span_id": "0", "span_id": "', "E_TRACE_INVALID", "'span_id' stands twice"),
         (FLAT, b'"name": "', b'"n\\u0061me": "x", "name": "', "E_TRACE_INVALID", "'name' stands twice"),
-        (FLAT, b'{\\"city\\":\\"Lisbon\\",', b'{\\"city\\":1,\\"city\\":\\"Lisbon\\",', "E_TRACE_INVALID", "stands twice"),
+        (FLAT, b'{\\"city\\":\\"Lisbon\\",', b'{\\"city\\":1,\\"city\\":2,', "E_TRACE_INVALID", "stands twice"),
         (FLAT, b'{\\"city\\":\\"Lisbon\\",\\"days\\":2}', b'{\\"city\\":\\"Lis', "E_TRACE_INVALID", "cut off"),
         (FLAT, b'"startTimeUnixNano": "', b'"startTimeUnixNano": "-', "E_TRACE_INVALID", "nanoseconds"),
         (FLAT, b'"trace_id": "', b'"trace_id": "", "x": "', "E_TRACE_INVALID", "trace id is not a text"),

@@ -1,4 +1,4 @@
-"""The JSON documents of a file: one a line, or over several lines, one after the other, as the console exporter does."""
+"""The JSON documents of a file: one a line, or over several lines, as the console exporter writes them."""
 
 from __future__ import annotations
 
