@@ -119,7 +119,7 @@ def suspicious_lines(text: bytes, values: list[object]) -> bool:
 
 
 def _differs(text: bytes, written: bytes) -> bool:
-    if b"\\" in text and (b"\\u003a" in text or b"\\u003A" in text):
+    if b"\\u003" in text and (b"\\u003a" in text or b"\\u003A" in text):
         return True
     return text.count(b":") != written.count(b":")
 
@@ -128,7 +128,7 @@ def shallow(text: bytes, max_depth: int) -> bool:
     """Tell whether JSON text is at most `max_depth` levels deep. For text that is not JSON the answer means nothing."""
     if len(text) <= 2 * max_depth or text.count(b"{") + text.count(b"[") <= max_depth:
         return True
-    bare = text.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in text else text  # every quote left bounds a string
+    bare = text.replace(b"\\\\", b"").replace(b'\\"', b"")  # every quote that is left bounds a string
     brackets = b"".join(bare.split(b'"')[::2]).translate(_AS_SQUARE, _NO_BRACKETS)
     for _ in range(max_depth):  # each round takes the innermost level away
         if not brackets:
