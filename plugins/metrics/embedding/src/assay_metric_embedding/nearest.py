@@ -64,7 +64,7 @@ class NearestKnownGood(ByMeaning):
         def judge(episode: Episode) -> MetricResult:
             return _judged(episode, "nearest_known_good", texts, vectors, least=options.min_score)
 
-        return EachEpisode(judge, vectors.blocking)
+        return EachEpisode(judge, vectors.blocking, expectation)
 
 
 class NearestKnownBad(ByMeaning):
@@ -85,7 +85,7 @@ class NearestKnownBad(ByMeaning):
         def judge(episode: Episode) -> MetricResult:
             return _judged(episode, "nearest_known_bad", texts, vectors, most=options.max_score)
 
-        return EachEpisode(judge, vectors.blocking)
+        return EachEpisode(judge, vectors.blocking, expectation)
 
 
 def _prepared(

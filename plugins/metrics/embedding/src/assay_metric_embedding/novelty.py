@@ -47,7 +47,7 @@ class NoveltyOfArguments(ByMeaning):
         if not options.tools:
             raise refuse(expectation, "tools is empty, so that the check could never fail", code="E_CFG_VACUOUS")
         check = _Novelty(expectation, options, context)
-        return EachEpisode(check.judge, check.vectors.blocking)
+        return EachEpisode(check.judge, check.vectors.blocking, expectation)
 
 
 class _Novelty:

@@ -9,8 +9,7 @@ from typing import cast
 import attrs
 import msgspec
 
-from assay_core.commandline import write_err
-from assay_core.commandline.progress import Progress
+from assay_core.commandline import Progress, sanitise, write_err
 from assay_core.contracts import Embedder, Importer, ImportReport
 from assay_core.documents import open_atomic
 from assay_core.errors import InputError, Place, UsageError
@@ -73,7 +72,8 @@ def carry_out(job: Job) -> None:
         _write(job, {each.line: each for each in wanted}, rows, embedder.id)
         partial.finish()
     if not job.quiet:
-        write_err(f"embedded {len(texts)} texts for {len(wanted)} records, {kept} had theirs: {job.target}\n")
+        records = f"{len(wanted)} record{'' if len(wanted) == 1 else 's'}"
+        write_err(f"embedded {len(texts)} texts for {records}, {kept} had theirs: {sanitise(str(job.target))}\n")
 
 
 def _find(job: Job, tests: SemanticTests) -> tuple[list[_Wanted], int]:

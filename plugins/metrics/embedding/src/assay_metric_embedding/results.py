@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from assay_core.errors import AssayError, InputError, Place
+from assay_core.errors import AssayError, InputError, Place, UsageError
 from assay_core.model import Episode, Expectation, Finding, JsonValue, MetricResult, Outcome, SourcePlace, ToolCall
 from assay_metric_embedding.embedding import Deferred
 
@@ -32,6 +32,7 @@ class EachEpisode:
 
     judge: Callable[[Episode], MetricResult]
     blocking: bool
+    expectation: Expectation
 
     def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:
         """Return one result per episode, in their order."""
@@ -43,9 +44,17 @@ class EachEpisode:
         except Deferred:
             return MetricResult(outcome=Outcome.NOT_APPLICABLE, deferred=True)
         except AssayError as error:
-            if error.place is None and error.exit_code == 2:
-                error.place = Place(episode.source.file, episode.source.line or 0)
+            self._place(error, episode)
             raise
+
+    def _place(self, error: AssayError, episode: Episode) -> None:
+        """Say where: a vector that is wrong stands in the trace, what is missing was asked for by the suite."""
+        if error.place is None and error.code == "E_EMBEDDING_INVALID":
+            error.place = Place(episode.source.file, episode.source.line or 0)
+        elif error.place is None and isinstance(error, (InputError, UsageError)):
+            error.place = self.expectation.place
+            error.message = f"test {self.expectation.test_id!r}: {self.expectation.type}: {error.message}"
+            error.args = (error.message,)
 
 
 def options_of(expectation: Expectation, kind: type[T]) -> T:

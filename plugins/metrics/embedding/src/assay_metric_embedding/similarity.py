@@ -48,7 +48,7 @@ class SemanticSimilarity(ByMeaning):
             raise refuse(expectation, "the reference text is empty, so nothing can be compared with it")
         check_bound(expectation, "min_score", options.min_score)
         vectors = TextVectors(context)
-        return EachEpisode(lambda episode: _judge(episode, options, vectors), vectors.blocking)
+        return EachEpisode(lambda episode: _judge(episode, options, vectors), vectors.blocking, expectation)
 
 
 def check_bound(expectation: Expectation, name: str, bound: float) -> None:
