@@ -17,6 +17,13 @@ from tests.vectors import vectors_dir
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def _importers() -> None:
+    """The core's suite runs where no plugin is, too."""
+    pytest.importorskip("assay_importer_jsonl")
+    pytest.importorskip("assay_importer_mcp")
+
+
 def calls(path: Path, importer: str) -> list[ToolCall]:
     driver: Importer = load("assay.importers", importer)  # type: ignore[assignment]  # an importer
     return [call for episode in driver.read(FileSource(path), ImportReport()) for call in episode.tool_calls]

@@ -97,7 +97,7 @@ class _Adapter:
 
 
 def _dumped(answer: Any) -> dict[str, Any]:
-    found: dict[str, Any] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+    found: dict[str, Any] = answer.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return found
 
 
