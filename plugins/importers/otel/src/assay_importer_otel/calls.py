@@ -48,7 +48,7 @@ class TraceCalls:
             self._add(call)
 
     def add_asked(self, model: Span, said: Iterable[Message]) -> None:
-        """Add the calls that a model asked for, where no span tells them."""
+        """Add the calls that a model asked for, where no span tells them, nor another layer's span of the model."""
         for message in said:
             for asked in message.calls:
                 self._add_asked(asked, model)
@@ -86,8 +86,10 @@ class TraceCalls:
         known = self._by_tool.get(asked.tool, [])
         call = next((each for each in known if self._tells(each, asked, args)), None)
         if call is None:
-            if asked.call_id and any(each.call_id == asked.call_id and each.args == args for each in known):
-                return  # told again, by the instrumentation of another layer
+            if asked.call_id and (again := _told_before(known, asked.call_id, args)) is not None:
+                if again.args is None:
+                    again.args, again.args_json = args, data
+                return  # by the instrumentation of another layer
             call = SpannedCall(
                 tool=asked.tool, call_id=asked.call_id, args=args, args_json=data, result_json=None, error=None,
                 outcome="unknown", start_ns=model.end_ns or model.start_ns, end_ns=0, span_id="",
@@ -109,6 +111,13 @@ class TraceCalls:
         if call.call_id and asked.call_id:
             return call.call_id == asked.call_id
         return call.args == args or args is None or not isinstance(call.args, dict)
+
+
+def _told_before(known: Iterable[SpannedCall], call_id: str, args: Any) -> SpannedCall | None:
+    for call in known:
+        if call.call_id == call_id and (call.args == args or call.args is None or args is None):
+            return call
+    return None
 
 
 def _same(outer: SpannedCall, inner: SpannedCall) -> bool:

@@ -38,26 +38,26 @@ def build_episode(spans: Sequence[Span], file: str, line: int | None, report: Im
     models = [span for span, kind in zip(ordered, kinds, strict=True) if kind == "model"]
     outer = _outermost(models, parents)
     agents = [span for span, kind in zip(ordered, kinds, strict=True) if kind == "agent"]
+    answers = {span.span_id: outputs_of(span) for span in models or agents}
     calls = TraceCalls(parents, report)
     for span, kind in zip(ordered, kinds, strict=True):
         if kind == "tool":
             calls.add_tool_span(span)
-        elif kind == "other":
-            report.drop("span that is neither of a model, an agent nor a tool")
-    answers = {span.span_id: outputs_of(span) for span in outer or agents}
-    for span in outer or agents:
+    for span in models or agents:
         calls.add_asked(span, answers[span.span_id])
-    calls.add_results(reversed(outer or agents))
+    calls.add_results(reversed(models or agents))
     _count(models + agents, report)
+    if others := kinds.count("other"):
+        report.drop("span that is neither of a model, an agent nor a tool", others)
     return Episode(
         id=ordered[0].trace_id,
-        prompt=_prompt(outer, agents),
-        response=_response(outer, agents, answers),
+        prompt=_prompt(models, agents),
+        response=_response(models, agents, answers),
         events=_events(calls.calls, outer, agents, answers),
         complete=all(not span.parent_id or span.parent_id in parents or span.remote_parent for span in ordered),
         outcome="error" if any(span.failed and span.parent_id not in parents for span in ordered) else None,
-        tool_definitions=_definitions(outer),
-        usage=_usage(outer) or _usage(_outermost(agents, parents)),
+        tool_definitions=_definitions(models),
+        usage=_usage(outer) or _usage(models) or _usage(_outermost(agents, parents)),
         source=SourcePlace(file, line),
         extra_json=encode({"meta": {"source": "otel", "trace_id": ordered[0].trace_id}}),
     )
