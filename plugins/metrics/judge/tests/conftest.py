@@ -15,12 +15,17 @@ import pytest
 
 @attrs.frozen(kw_only=True)
 class Planned:
-    """One answer of the server. `hang` waits until the test ends, `cut` closes the connection in the middle."""
+    """One answer of the server.
+
+    `hang` waits until the test ends, `trickle` sends a header without end, `closed` says nothing at all, `cut` closes
+    the connection in the middle.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     hang: bool = False
+    trickle: bool = False
     cut: bool = False
     closed: bool = False
 
@@ -86,6 +91,11 @@ def _handler(endpoint: Endpoint, over: threading.Event) -> type[BaseHTTPRequestH
         def answer(self, planned: Planned) -> None:
             if planned.hang:
                 over.wait(20)
+                return
+            if planned.trickle:
+                self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
                 return
             if planned.closed:
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -161,6 +161,25 @@ def test_a_judge_that_does_not_answer_is_exit_3_with_its_reason(
     assert KEY not in done.text + everything_written(folder)
 
 
+def test_the_store_keeps_verdicts_for_the_next_run(folder: Path, serve: Serve, assay: Assay) -> None:
+    endpoint = serve(YES)
+    words = ("run", "trace.jsonl", "--judge", "openai", "--judge-base-url", endpoint.url)
+
+    def asked(*further: str) -> int:
+        before = len(endpoint.requests)
+        assert assay(*words, *further).code == 0
+        return len(endpoint.requests) - before
+
+    assert [asked(), asked(), asked("--replay-strict"), asked("--judge-refresh"), asked("--no-cache")] == [
+        4,
+        0,
+        0,
+        4,
+        4,
+    ]
+    assert KEY not in everything_written(folder)
+
+
 def test_on_error_allow_lets_an_unavailable_judge_through_and_says_so(folder: Path, serve: Serve, assay: Assay) -> None:
     suite = folder / "eval.yaml"
     suite.write_text(suite.read_text().replace("{seed: 7,", "{seed: 7, on_error: allow,"))

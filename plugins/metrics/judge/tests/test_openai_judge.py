@@ -139,8 +139,9 @@ def test_retry_after_beyond_the_deadline_ends_at_once(serve: Serve) -> None:
     assert (len(endpoint.requests), time.slept) == (1, [])
 
 
-def test_a_server_that_says_nothing_is_a_timeout(serve: Serve) -> None:
-    endpoint = serve({"hang": True})
+@pytest.mark.parametrize("planned", [{"hang": True}, {"trickle": True}])
+def test_a_server_that_says_nothing_or_never_ends_is_a_timeout(serve: Serve, planned: dict[str, Any]) -> None:
+    endpoint = serve(planned)
     asked = OpenAIJudge(OpenAIOptions(base_url=endpoint.url), environment={})
 
     with pytest.raises(ServiceError) as caught:

@@ -132,14 +132,8 @@ class OpenAIJudge:
         if left <= 0:
             raise _RefusedError("E_TIMEOUT", "did not answer in time", final=True)
         try:
-            return exchange(
-                f"{self._base}/chat/completions",
-                body,
-                headers,
-                timeout_s=left,
-                direct=self._is_local,
-                clock=self._clock,
-            )
+            url = f"{self._base}/chat/completions"
+            return exchange(url, body, headers, timeout_s=left, direct=self._is_local)
         except TimeoutError as error:
             raise _RefusedError("E_TIMEOUT", "did not answer in time") from error
         except OSError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, cast
 
@@ -35,22 +37,41 @@ def exchange(
     *,
     timeout_s: float,
     direct: bool,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Answer:
     """POST and return the answer, whatever its status. Redirects are answers like any other.
+
+    It runs in a thread of its own: a socket's timeout starts anew with every byte, and looking up a name has none.
 
     Args:
         url: http or https.
         body: What is sent.
         headers: Further headers.
-        timeout_s: For the whole exchange.
+        timeout_s: For the whole exchange, in real time.
         direct: True: no proxy is used, whatever the environment says.
-        clock: Seconds.
 
     Raises:
         TimeoutError: it took longer.
         OSError: the connection failed, or ended before the answer did.
     """
+    slot: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            slot.put(_exchange(url, body, headers, timeout_s=timeout_s, direct=direct))
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
+            slot.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        answer = slot.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float, direct: bool) -> Answer:
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
@@ -59,7 +80,6 @@ def exchange(
         def redirect_request(self, *_: object, **__: object) -> None:
             return None
 
-    deadline = clock() + timeout_s
     request = Request(url, data=body, headers=dict(headers), method="POST")  # noqa: S310 - the caller checked the scheme
     opener = build_opener(NoRedirects, *([ProxyHandler({})] if direct else []))
     try:
@@ -68,7 +88,7 @@ def exchange(
         except HTTPError as error:
             response = error
         with response:
-            return _read(cast("HTTPResponse", response), deadline, clock)
+            return _read(cast("HTTPResponse", response), time.monotonic() + timeout_s)
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise TimeoutError from error
@@ -77,7 +97,7 @@ def exchange(
         raise OSError(f"the answer is not HTTP, or ends early ({type(error).__name__})") from error
 
 
-def _read(response: HTTPResponse, deadline: float, clock: Callable[[], float]) -> Answer:
+def _read(response: HTTPResponse, deadline: float) -> Answer:
     chunks: list[bytes] = []
     size = 0
     while chunk := response.read1(_CHUNK):
@@ -85,7 +105,7 @@ def _read(response: HTTPResponse, deadline: float, clock: Callable[[], float]) -
         size += len(chunk)
         if size > _LARGEST:
             raise OSError(f"the answer is longer than {_LARGEST} bytes")
-        if clock() > deadline:
+        if time.monotonic() > deadline:  # nobody waits any more: end the thread
             raise TimeoutError
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and size < int(announced):
