@@ -131,7 +131,9 @@ class PreparedCheck(Protocol):
     """A check with its options, ready to look at episodes.
 
     It may have an attribute `blocking`, which then goes before that of its metric: whether a check waits can depend
-    on its options.
+    on its options. It may have an attribute `fingerprint`, a text that names everything its verdicts depend on
+    besides its options, the files that these name, the policy, and what was chosen for the run (`services`): without
+    it `--incremental` would take an old verdict for a new one.
     """
 
     def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:

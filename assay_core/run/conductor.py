@@ -244,7 +244,8 @@ class _Run:
 
     def _unchanged(self, suite: Suite, prints: Fingerprints, trace: ingest.Trace | None) -> dict[str, PassedBefore]:
         """Return, by id, the tests whose inputs an earlier run passed; reads the whole trace for it."""
-        if not self.request.incremental:
+        refresh = self.request.cache == "refresh"  # who wants everything anew does not want it skipped
+        if not self.request.incremental or refresh:
             return {}
         if trace is not None:
             with self.clock.phase("ingest"):

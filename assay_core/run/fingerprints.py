@@ -27,6 +27,7 @@ __all__ = ["Fingerprints", "run_inputs"]
 _RECIPE = 1  # to be raised with every change of what goes in
 _SERVICES = ("assay.embedders", "assay.judges")
 _PATH_LENGTH = 4_096
+_HOW = ("judge_refresh", "refresh_embeddings", "replay_strict")  # say how an answer is come by, not which one it is
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -56,7 +57,7 @@ def run_inputs(
         "policy": policy.digest if policy else None,
         "seed": str(seed),
         "importer": importer,
-        "services": _plain(services),
+        "services": _plain({key: value for key, value in services.items() if key not in _HOW}),
         "installed": _plain(sorted(installed)),
     }
 
@@ -120,7 +121,8 @@ def _files(value: JsonValue, base_dir: Path) -> JsonValue:
             try:
                 path = base_dir / text
                 if path.is_file():
-                    found[text] = hashlib.sha256(path.read_bytes()).hexdigest()
+                    with path.open("rb") as stream:
+                        found[text] = hashlib.file_digest(stream, "sha256").hexdigest()
             except (OSError, ValueError):  # cannot be read: then no check can, either
                 continue
     return found

@@ -291,6 +291,13 @@ class TestIncremental:
 
         assert (run(project, "--incremental").exit_code, document(project)["reason_code"]) == (0, "")
 
+    def test_refreshing_the_cache_skips_nothing(self, project: Path) -> None:
+        run(project)
+
+        run(project, "--incremental", "--refresh-cache")
+
+        assert set(statuses(project).values()) == {"pass"}
+
     def test_a_failure_is_measured_again(self, project: Path) -> None:
         fail(project)
         run(project)
