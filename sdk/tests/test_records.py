@@ -59,7 +59,18 @@ def test_members_of_a_call_that_are_not_its_own_are_kept(trace: Path, read: Read
 
 
 @pytest.mark.parametrize(
-    "record", [{"foo": 1}, ["x"], "text", 7, None, {"type": "llm_span", "model": "m"}, {"tool_calls": []}]
+    "record",
+    [
+        {"foo": 1},
+        ["x"],
+        "text",
+        7,
+        None,
+        {"type": "llm_span", "model": "m"},
+        {"type": ["odd"]},
+        {"prompt": 5},
+        {"tool_calls": []},
+    ],
 )
 def test_other_json_is_kept_as_a_step_and_the_file_can_be_read(trace: Path, read: Read, record: object) -> None:
     lines = recorded(trace, {"tool": "a"}, record)
@@ -101,6 +112,23 @@ def test_events_without_an_episode_become_ours_results_included(trace: Path, rea
     assert len(episode.events) == 2
 
 
+def test_a_result_answers_one_call_and_without_an_id_the_last(trace: Path, read: Read) -> None:
+    recorded(
+        trace,
+        {"type": "tool_call", "tool": "a", "session_id": "s"},
+        {"type": "tool_result", "result": 1, "session_id": "s"},
+    )
+    client = AssayClient(trace, episode_id="more")
+    client.record_trace({"type": "tool_call", "id": "1", "tool": "a"})
+    client.record_trace({"type": "tool_result", "id": "1", "result": 2})
+
+    with pytest.raises(ValueError, match="no call that is waiting"):
+        client.record_trace({"type": "tool_result", "id": "1", "result": 3})
+
+    client.close()
+    assert {each.id: [call.result for call in each.tool_calls] for each in read(trace)}["s"] == [1]
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -108,6 +136,8 @@ def test_events_without_an_episode_become_ours_results_included(trace: Path, rea
         {"tool": ""},
         {"tool": "a", "tool_name": "b"},
         {"type": "step", "episode_id": "e"},
+        {"type": "tool_result", "result": 1},
+        {"type": "tool_result", "tool_call_id": "1", "episode_id": "e", "result": 1},
         {"prompt": "p", "tool_calls": "x"},
         {"tool": "a", "args": {"x": float("nan")}},
         {"tool": "a", "args": {"x": object()}},

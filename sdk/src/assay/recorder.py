@@ -37,6 +37,7 @@ class Recorder:
         self.lines = lines
         self.id = episode_id
         self.ended = False
+        self.waiting: dict[str, list[str | None]] = {}  # group to the ids of its calls whose result comes apart
         self._started = False
         self._prompt = prompt
         self._test_id = test_id

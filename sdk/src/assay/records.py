@@ -71,14 +71,15 @@ def write_record(recorder: Recorder, value: JsonValue) -> list[ToolCall]:
     if not isinstance(value, Mapping):
         recorder.note(value)
         return []
-    typed = value.get("type") in _EVENTS
-    grouped = any(value.get(name) not in (None, "") for name in _GROUPS)
-    if typed and not grouped:
-        found = _read_back(value)
+    kind = value.get("type")
+    typed = isinstance(kind, str) and kind in _EVENTS
+    group = next((str(value[name]) for name in _GROUPS if value.get(name) not in (None, "")), None)
+    if typed and group is None:
+        found = _read_back(value, recorder, recorder.id)
         recorder.typed(value)
         return found
-    if typed or _is_record(value, grouped=grouped):
-        found = _read_back(value)
+    if typed or _is_record(value, grouped=group is not None):
+        found = _read_back(value, recorder, group or "")
         recorder.lines.append(_encode(value) + b"\n")
         return found
     calls = list(_calls(value))
@@ -124,17 +125,31 @@ def _call(value: JsonObject) -> ToolCall:
     )
 
 
-def _read_back(value: JsonObject) -> list[ToolCall]:
-    """See that the importer takes the line, and return its calls."""
+def _read_back(value: JsonObject, recorder: Recorder, group: str) -> list[ToolCall]:
+    """See that the importer will take the line, and return its calls."""
     from assay_importer_jsonl import JsonlImporter
 
     if value.get("type") == "tool_result":
-        return []  # on its own it belongs to no call
+        _answer(value, recorder.waiting.setdefault(group, []))
+        return []
     try:
         episodes = list(JsonlImporter().read(MemorySource(_encode(value), "record"), ImportReport()))
     except InputError as error:
         raise _invalid(error.message.removeprefix("line 1: ")) from error
-    return [call for episode in episodes for call in episode.tool_calls]
+    calls = [call for episode in episodes for call in episode.tool_calls]
+    if "type" in value and not value.get("step_id"):
+        waiting = [call.call_id for call in calls if call.result_json is None and call.error is None]
+        recorder.waiting.setdefault(group, []).extend(waiting)
+    return calls
+
+
+def _answer(value: JsonObject, waiting: list[str | None]) -> None:
+    """See that a result belongs to a call that waits for one; without an id it is the last call's."""
+    given = next((value[name] for name in ("tool_call_id", "call_id", "id") if value.get(name)), None)
+    key = None if given is None else str(given)
+    if not waiting or (key is not None and key not in waiting):
+        raise _invalid(f"the result belongs to no call that is waiting for one (id {key!r})")
+    waiting.remove(waiting[-1] if key is None else key)
 
 
 def _invalid(reason: str) -> TraceError:
