@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import pytest
 from assay_metric_judge.metrics import Faithfulness, JudgeCriteria, Relevance
+from assay_metric_judge.openai import OpenAIJudge, OpenAIOptions
 
-from assay_core.contracts import CheckContext, Metric
+from assay_core.contracts import CheckContext, Judge, Metric
 from assay_core.model import Episode, JsonValue
-from assay_core.testing import MetricContract, make_context, make_episode
+from assay_core.testing import MetricContract, PluginContract, make_context, make_episode
 
 
 class Agreeing:
@@ -81,3 +83,12 @@ class TestJudgeCriteria(_Judged):
             {"a": "It is a.", "b": " "},
         ]
         return [{"type": "judge_criteria", "judge_criteria": each} for each in blank]
+
+
+class TestOpenAIJudge(PluginContract):
+    group: ClassVar[str] = "assay.judges"
+    driver_fixture: ClassVar[str] = "judge"
+
+    @pytest.fixture
+    def judge(self) -> Judge:
+        return OpenAIJudge(OpenAIOptions(), environment={})
