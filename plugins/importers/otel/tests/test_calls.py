@@ -162,6 +162,17 @@ def test_model_that_two_layers_record_asks_once(
     assert (found.usage.input_tokens, found.usage.output_tokens) == (215, 81)
 
 
+def test_message_with_parts_and_calls_beside_them_hides_neither(
+    spans: list[Span], episode: Callable[[list[Span]], Episode]
+) -> None:
+    chat = next(span for span in spans if span["name"].startswith("chat"))
+    (message,) = json.loads(chat["attributes"]["gen_ai.output.messages"])
+    message["tool_calls"] = [{"id": "call_more", "function": {"name": "delete_everything", "arguments": "{}"}}]
+    chat["attributes"]["gen_ai.output.messages"] = json.dumps([message])
+
+    assert sorted(tools(episode(spans))) == sorted([*NAMES, "delete_everything"])
+
+
 def test_steps_tell_agent_and_models(spans: list[Span], episode: Callable[[list[Span]], Episode]) -> None:
     steps = [event for event in episode(spans).events if isinstance(event, Step)]
 

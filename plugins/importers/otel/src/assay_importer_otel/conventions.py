@@ -29,6 +29,10 @@ _INPUTS = ("gen_ai.input.messages", "gen_ai.prompt")
 _OUTPUTS = ("gen_ai.output.messages", "gen_ai.completion")
 _NUMBERED_INPUTS = ("gen_ai.prompt.", "llm.input_messages.")
 _NUMBERED_OUTPUTS = ("gen_ai.completion.", "llm.output_messages.")
+_FIRST = {
+    prefix: tuple(f"{prefix}0.{name}" for name in ("role", "message.role", "content"))
+    for prefix in (*_NUMBERED_INPUTS, *_NUMBERED_OUTPUTS)
+}
 _HISTORY = ("pydantic_ai.all_messages", "all_messages_events")  # of an agent: what went in and what came out
 _INPUT_TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUT_TOKENS = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
@@ -124,7 +128,7 @@ def _messages(span: Span, names: tuple[str, ...], prefixes: tuple[str, ...], rol
         if (value := given.get(name)) is not None:
             found += read_messages(value, role)
     for prefix in prefixes:
-        if prefix + "0.role" in given or prefix + "0.message.role" in given or prefix + "0.content" in given:
+        if not given.keys().isdisjoint(_FIRST[prefix]):
             for each in unnumbered(given, prefix):
                 found += read_messages(_nested(each), role)
     return found

@@ -12,6 +12,7 @@ from assay_importer_otel.embedded import decoded
 __all__ = ["Answer", "AskedCall", "Message", "read_messages", "unnumbered"]
 
 _TEXTS = ("content", "text")
+_PLAIN = frozenset({"role", "parts", "name", "finish_reason"})
 _MAX_NUMBER = 100_000
 
 
@@ -77,6 +78,8 @@ def _is_message(value: dict[str, Any]) -> bool:
 
 
 def _message(value: dict[str, Any], role: str) -> Message:
+    if value.keys() <= _PLAIN and isinstance(parts := value.get("parts"), list):
+        return _of_parts(_text(value.get("role")) or role, parts)
     inner = value.get("message")
     if inner is not None:  # a choice
         if isinstance(inner, dict):
@@ -92,6 +95,17 @@ def _message(value: dict[str, Any], role: str) -> Message:
         _read_part(part, message, texts)
     for call in _list(value.get("tool_calls")):
         _read_part(call.get("tool_call", call) | {"type": "tool_call"}, message, texts)
+    message.text = "\n".join(texts) if texts else None
+    return message
+
+
+def _of_parts(role: str, parts: list[Any]) -> Message:
+    """Return a message of the shape that has nothing but parts, which most have."""
+    message = Message(role, None, [], [])
+    texts: list[str] = []
+    for part in parts:
+        if isinstance(part, dict):
+            _read_part(part, message, texts)
     message.text = "\n".join(texts) if texts else None
     return message
 

@@ -1,7 +1,6 @@
 """OTLP in protobuf, read into the objects that its JSON has.
 
-The few messages of OTLP's traces are stable, so their field numbers stand here; the protobuf library would be six times
-the size of this distribution for them. What a wire reader may be unsure about is an error: a singular field that stands
+The few messages of OTLP's traces are stable, so their field numbers stand here (docs/adr/0008 says why not the library). What a wire reader may be unsure about is an error: a singular field that stands
 twice, a field of another wire type, text that is not UTF-8.
 """
 

@@ -163,20 +163,12 @@ def _error(span: Span) -> str | None:
 
 def _rest(given: Attributes) -> tuple[dict[str, Any], int]:
     """Return the attributes that no field holds, secrets redacted, and how many these were."""
+    rest = {key: value for key, value in given.items() if key not in _USED}
+    text = str(rest).lower()
+    if not any(hint in text for hint in _HINTS):
+        return rest, 0
     hidden = [0]
-    rest = {
-        key: _shown(key, value, hidden) if _may_hold_secret(key, value) else value
-        for key, value in given.items()
-        if key not in _USED
-    }
-    return rest, hidden[0]
-
-
-def _may_hold_secret(key: str, value: Any) -> bool:
-    if not isinstance(value, str):
-        return True
-    text = f"{key} {value}".lower()
-    return any(hint in text for hint in _HINTS)
+    return {key: _shown(key, value, hidden) for key, value in rest.items()}, hidden[0]
 
 
 def _shown(key: str, value: Any, hidden: list[int]) -> Any:
