@@ -18,7 +18,7 @@ class Cache(Protocol):
 
 @runtime_checkable
 class Store(Protocol):
-    """Where runs are kept. The first release keeps none: `run_id` is 0."""
+    """Where runs are kept, and who numbers them."""
 
     def next_run_id(self) -> int:
         """Return the id of a new run; 0 where nothing is stored."""
