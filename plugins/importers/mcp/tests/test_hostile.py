@@ -44,6 +44,7 @@ ENTRY = b'{"t":1,"dir":"c2s","raw":%s}'
         ),
         (b'{"t":1,"dir":"up","raw":"{}"}', "none of"),
         (b'{"t":1,"dir":"c2s"}', "has none of"),
+        (b'{"t":1e300,"dir":"c2s","raw":%s}' % json.dumps(CALL.decode().replace(":1,", ":2,")).encode(), "'t'"),
         (b'{"t":"soon","dir":"c2s","raw":"{}"}', "'t'"),
         (
             b'{"jsonrpc":"2.0","id":3,"method":"tools/list"}\n{"jsonrpc":"2.0","id":3,"result":{"tools":[{}]}}',
@@ -79,6 +80,7 @@ def test_an_id_that_returns_after_its_answer_is_an_error(read: Read) -> None:
         (b'{\n "events": [\n  {"jsonrpc": "2.0", "id": 1, "id": 2}\n ]\n}', "stands twice", 3),
         (b'[\n {"jsonrpc": "2.0", "method": "ping", "id": 1},\n 7\n]', "not an object", 3),
         (b'{"transport":"carrier-pigeon","entries":[]}', "transport", 1),
+        (b'{"transport":["streamable-http"],"entries":[]}', "transport", 1),
         (b'{"transport":"streamable-http","entries":[{"request":{},"response":{}}]}', "not exactly one", 1),
         (b'{"transport":"streamable-http",\n"entries":[\n{"sse":7}]}', "'sse'", 3),
         (b'{\n "some": "thing"\n}', "the document is not", 1),

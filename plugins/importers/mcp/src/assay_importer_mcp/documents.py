@@ -59,7 +59,8 @@ def items_of(data: bytes, source: BinarySource) -> Iterator[Item]:
     members = split_members(data)
     if "transport" in members or "entries" in members:
         entries = members.get("entries")
-        if value_of(members.get("transport")) not in TRANSPORTS or entries is None or bytes(entries)[:1] != b"[":
+        label = value_of(members.get("transport"))
+        if not isinstance(label, str) or label not in TRANSPORTS or entries is None or bytes(entries)[:1] != b"[":
             known = ", ".join(sorted(TRANSPORTS))
             message = f"a transcript has 'transport' (one of {known}) and the array 'entries'"
             raise _at(data, start, source, "E_TRACE_INVALID", message)

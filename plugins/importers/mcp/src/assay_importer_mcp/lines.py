@@ -22,6 +22,7 @@ __all__ = ["BulkReader", "Slow"]
 Slow = Callable[[bytes, int], None]
 
 _ABSENT = Raw()
+_NO_TIME = 2.0**63
 _SECONDS_BELOW = 1e11  # as for every other time of a wire log
 _decode = msgspec.json.Decoder().decode
 
@@ -134,6 +135,8 @@ def _add(record: _Line, outer: _Wire | None, number: int, session: Session) -> b
     """Add a call or a result to the session; False for what the slow path has to look at."""
     ts_ms = None
     if outer is not None and outer.t:
+        if abs(outer.t) >= _NO_TIME:
+            return False
         ts_ms = outer.t * 1000 if abs(outer.t) < _SECONDS_BELOW else outer.t
     params = record.params
     if params is not UNSET:
