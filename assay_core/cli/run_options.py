@@ -110,6 +110,9 @@ def _services(words: Words) -> dict[str, JsonValue]:
         value = getattr(words, name)
         if value is not None and value is not False:
             chosen[name] = value
+    if words.embedding_model is not None and words.embedder is None:
+        message = "--embedding-model says which model, and no --embedder says of whom"
+        raise UsageError(code="E_INVALID_ARGS", message=message, remedy="name one, e.g. --embedder openai")
     if words.no_judge:
         chosen["judge"] = "none"
     return chosen

@@ -146,6 +146,43 @@ def test_an_embedder_that_does_not_exist_is_an_error_even_where_nothing_asks_it(
     assert "E_PLUGIN_MISSING" in done.stderr
 
 
+def test_a_service_that_says_nothing_is_given_up_after_the_timeout_of_the_suite(
+    folder: Path, assay: Run, service: Any
+) -> None:
+    suite = SUITE.partition("  - id: t2")[0].replace("suite: s", "suite: s\nsettings: {timeout_seconds: 0.3}")
+    (folder / "eval.yaml").write_text(suite)
+    service.script = ["silent"]
+    environment = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": service.url}
+
+    done = assay("run", "eval.yaml", "trace.jsonl", "--embedder", "openai", environment=environment)
+
+    assert done.returncode == 3
+    document = json.loads((folder / "run.json").read_bytes())
+    assert document["reason_code"] == "E_TIMEOUT"
+    assert "longer than 0.3 s" in done.stdout + done.stderr
+
+
+def test_keys_that_are_read_and_not_used_are_announced(folder: Path, assay: Run) -> None:
+    suite = SUITE.partition("  - id: t2")[0]
+    (folder / "eval.yaml").write_text(
+        suite.replace("min_score: 0.3", "min_score: 0.3, model: m, thresholding: {max_drop: 0.1}")
+    )
+
+    done = assay("run", "eval.yaml", "trace.jsonl", "--embedder", "hashing")
+
+    assert done.returncode == 0
+    assert "W_CFG_UNUSED" in done.stderr
+    assert "thresholding of semantic_similarity_to" in done.stderr
+    assert "model of semantic_similarity_to" in done.stderr
+
+
+def test_a_model_without_an_embedder_is_an_error(folder: Path, assay: Run) -> None:
+    done = assay("run", "eval.yaml", "trace.jsonl", "--embedding-model", "m")
+
+    assert done.returncode == 2
+    assert "E_INVALID_ARGS" in done.stderr
+
+
 def test_a_service_that_fails_ends_the_run_with_exit_3_and_its_reason(folder: Path, assay: Run, service: Any) -> None:
     (folder / "eval.yaml").write_text(SUITE.partition("  - id: t2")[0])
     service.script = ["busy"]

@@ -56,7 +56,8 @@ class TextVectors:
         chosen = named or services.get("embedder")
         if isinstance(chosen, str) and chosen != _NONE:
             model = services.get("embedding_model")
-            options = {"model": model} if model is not None and not named else None
+            asked_for_it = chosen == services.get("embedder")  # --embedding-model belongs to --embedder
+            options = {"model": model} if model is not None and asked_for_it else None
             self._embedder = cast("Embedder", context.driver(_GROUP, chosen, options))
 
     @property
