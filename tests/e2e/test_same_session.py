@@ -65,7 +65,10 @@ async def run_agent(recorder: ModuleType, packages: Path, root: Path, log: Path,
 
 def test_the_sdk_and_the_wire_record_the_same_session_alike(recorder: ModuleType, tmp_path: Path) -> None:
     packages, log, trace = tmp_path / "packages", tmp_path / "session.wire.jsonl", tmp_path / "sdk.jsonl"
-    recorder.npm_install(packages, f"@modelcontextprotocol/server-filesystem@{recorder.SERVER_VERSION}")
+    try:
+        recorder.npm_install(packages, f"@modelcontextprotocol/server-filesystem@{recorder.SERVER_VERSION}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not install the server: {error}")
     root = recorder.fresh_root(tmp_path, "root")
 
     asyncio.run(asyncio.wait_for(run_agent(recorder, packages, root, log, trace), 60))
