@@ -1,7 +1,8 @@
 """OTLP in protobuf, read into the objects that its JSON has.
 
-The few messages of OTLP's traces are stable, so their field numbers stand here (docs/adr/0008 says why not the library). What a wire reader may be unsure about is an error: a singular field that stands
-twice, a field of another wire type, text that is not UTF-8.
+The few messages of OTLP's traces are stable, so their field numbers stand here; docs/adr/0008 says why the protobuf
+library is not used. What a reader may be unsure about is an error: a singular field that stands twice, a field of
+another wire type, text that is not UTF-8.
 """
 
 from __future__ import annotations
