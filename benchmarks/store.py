@@ -48,7 +48,7 @@ def insert(trace: Path, folder: Path) -> tuple[float, float, int]:
     kept_s = plain_s = 0.0
     calls = first = 0
     for block in blocks(trace):
-        episode_rows = [episode_row(at, 1, each, None) for at, each in enumerate(block, first + 1)]
+        episode_rows = [episode_row(at, 1, each, None) or () for at, each in enumerate(block, first + 1)]
         call_rows = [
             row
             for at, each in enumerate(block, first + 1)
@@ -111,22 +111,26 @@ def main() -> int:
             ratios.append(plain_s / kept_s)
             for keep, times in runs.items():
                 times.append(run_ci(trace, folder, keep))
-    print(f"## The store: {inserted:,} tool calls\n")
+    return show(inserted, naive_s, statistics.median(plain), statistics.median(kept), statistics.median(ratios), runs)
+
+
+def show(
+    calls: int, naive_s: float, plain_s: float, kept_s: float, ratio: float, runs: dict[str, list[tuple[float, float]]]
+) -> int:
+    print(f"## The store: {calls:,} tool calls\n")
     print("| what | s | rows/s | against plain executemany | target |\n|---|---|---|---|---|")
-    print(
-        f"| executemany of finished tuples, no key | {statistics.median(plain):.2f} | {inserted / statistics.median(plain):,.0f} | | |"
-    )
-    ratio = statistics.median(ratios)
-    print(
-        f"| `RunStore.add_episodes`, rows made of episodes, keys, WAL | {statistics.median(kept):.2f} | {inserted / statistics.median(kept):,.0f} | {ratio:.2f}× | ≥ 0.6× |"
-    )
-    print("\n| `assay ci --store` | s | against the naive loop | peak MB |\n|---|---|---|---|")
-    seconds = {keep: statistics.median(each for each, _ in times) for keep, times in runs.items()}
+    for name, seconds, shown in (
+        ("executemany of finished tuples, no key", plain_s, " | "),
+        ("`RunStore.add_episodes`, rows made of episodes, keys, WAL", kept_s, f"{ratio:.2f}× | ≥ 0.6×"),
+    ):
+        print(f"| {name} | {seconds:.2f} | {calls / seconds:,.0f} | {shown} |")
+    print("\n| `assay ci --store` | s | against the naive loop | peak MB | target |\n|---|---|---|---|---|")
+    ci_s = {keep: statistics.median(each for each, _ in times) for keep, times in runs.items()}
     for keep, times in runs.items():
-        print(
-            f"| {keep} | {seconds[keep]:.2f} | {naive_s / seconds[keep]:.1f}× | {max(peak for _, peak in times):.0f} |"
-        )
-    met = ratio >= 0.6 and naive_s / seconds["results"] >= 4
+        target = "≥ 4×" if keep == "results" else ""
+        peak = max(peak for _, peak in times)
+        print(f"| {keep} | {ci_s[keep]:.2f} | {naive_s / ci_s[keep]:.1f}× | {peak:.0f} | {target} |")
+    met = ratio >= 0.6 and naive_s / ci_s["results"] >= 4
     return 0 if met or calls < 1_000_000 else 1
 
 

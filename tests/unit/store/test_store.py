@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,9 @@ def store(path: Path) -> Iterator[RunStore]:
         yield found
 
 
-def row(test_id: str = "a", outcome: str = "pass", **fields: object) -> StoredResult:
-    return StoredResult(
-        **{"test_id": test_id, "kind": "test", "outcome": outcome, "score": 1.0, "message": "ok", **fields}
-    )  # type: ignore[arg-type]  # what a test names
+def row(test_id: str = "a", outcome: str = "pass", score: float | None = 1.0, **fields: Any) -> StoredResult:
+    given = {"kind": "test", "message": "ok", **fields}
+    return StoredResult(test_id=test_id, outcome=outcome, score=score, **given)
 
 
 def kept_run(store: RunStore, *rows: StoredResult, exit_code: int = 0, suite: str = "shop") -> int:
