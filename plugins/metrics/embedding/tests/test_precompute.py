@@ -157,9 +157,9 @@ def test_a_service_that_says_nothing_is_given_up_after_the_timeout_of_the_suite(
     done = assay("run", "eval.yaml", "trace.jsonl", "--embedder", "openai", environment=environment)
 
     assert done.returncode == 3
-    document = json.loads((folder / "run.json").read_bytes())
-    assert document["reason_code"] == "E_TIMEOUT"
-    assert "longer than 0.3 s" in done.stdout + done.stderr
+    written = (folder / "run.json").read_text()
+    assert json.loads(written)["reason_code"] == "E_TIMEOUT"
+    assert "longer than 0.3 s" in written
 
 
 def test_keys_that_are_read_and_not_used_are_announced(folder: Path, assay: Run) -> None:
