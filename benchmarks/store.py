@@ -111,7 +111,8 @@ def main() -> int:
             loops.append((time.perf_counter() - start) * calls / min(calls, 50_000))
             for keep, times in runs.items():
                 times.append(run_ci(trace, folder, keep))
-    return show(inserted, *map(statistics.median, (loops, plain, kept, ratios)), runs)
+    naive_s, plain_s, kept_s, ratio = (statistics.median(each) for each in (loops, plain, kept, ratios))
+    return show(inserted, naive_s, plain_s, kept_s, ratio, runs)
 
 
 def show(
