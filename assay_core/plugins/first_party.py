@@ -11,6 +11,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "jsonl": "assay-importer-jsonl",
         "mcp": "assay-importer-mcp",
         "otel": "assay-importer-otel",
+        "promptfoo": "assay-importer-promptfoo",
     },
     "assay.metrics": {
         "args_valid": "assay-metric-standard",
