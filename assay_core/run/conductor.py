@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -19,7 +16,6 @@ from assay_core.model import (
     CompiledPolicy,
     JsonValue,
     Notice,
-    Performance,
     PolicyNotice,
     Provenance,
     RunReport,
@@ -30,6 +26,7 @@ from assay_core.plugins.drivers import Drivers
 from assay_core.plugins.hooks import Hooks
 from assay_core.policy import Policy, load_policy
 from assay_core.run import gate, ingest
+from assay_core.run.clock import Clock
 from assay_core.run.evaluate import Evaluated, Evaluation
 from assay_core.run.fingerprints import Fingerprints, run_inputs
 from assay_core.run.keeping import Keeping
@@ -58,7 +55,7 @@ class Conducted:
     errors: tuple[AssayError, ...]  # what ended the run early or made rows errors, to be shown in full
     drivers: Drivers | None
     hooks: Hooks | None
-    clock: _Clock
+    clock: Clock
     keeping: Keeping
 
 
@@ -76,45 +73,13 @@ def failed_before(request: RunRequest, error: AssayError) -> Conducted:
     return _Run(request, None).ended_by(error)
 
 
-class _Clock:
-    """Wall times, or none at all under SOURCE_DATE_EPOCH."""
-
-    def __init__(self) -> None:
-        self.now: Callable[[], float] | None = None if os.environ.get("SOURCE_DATE_EPOCH") else time.perf_counter
-        self._started = self.now() if self.now else 0.0
-        self.spent = {"ingest": 0.0, "eval": 0.0, "report": 0.0}
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add the time of the block to a phase."""
-        started = self.now() if self.now else 0.0
-        try:
-            yield
-        finally:
-            if self.now:
-                self.spent[name] += self.now() - started
-
-    def performance(self, slowest: tuple[tuple[str, float], ...] = ()) -> Performance:
-        """Return the times so far, in milliseconds."""
-        if not self.now:
-            return Performance()
-        in_ms = {phase: round(seconds * 1000, 3) for phase, seconds in self.spent.items()}
-        return Performance(
-            total_ms=round((self.now() - self._started) * 1000, 3),
-            ingest_ms=in_ms["ingest"],
-            eval_ms=in_ms["eval"],
-            report_ms=in_ms["report"],
-            slowest=slowest,
-        )
-
-
 class _Run:
     """The state of one run while it is carried out."""
 
     def __init__(self, request: RunRequest, progress: Progress | None) -> None:
         self.request = request
         self.progress = progress
-        self.clock = _Clock()
+        self.clock = Clock()
         self.notices: list[Notice] = []
         self.suite: Suite | None = None
         self.policy: Policy | None = None

@@ -22,6 +22,7 @@ from assay_core.model import (
     Thresholds,
 )
 from assay_core.plugins import guard
+from assay_core.run.case_state import CaseState
 from assay_core.run.judge_metrics import JudgeTally
 from assay_core.run.matching import Matching
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
@@ -30,7 +31,6 @@ from assay_core.run.quarantine import Quarantine
 from assay_core.run.repeating import Repeats
 from assay_core.run.results import checked_results, failed_row, finished, unchanged_row
 from assay_core.run.spool import RowSpool
-from assay_core.run.test_state import TestState
 from assay_core.store import PassedBefore
 
 __all__ = ["Evaluated", "Evaluation"]
@@ -91,7 +91,7 @@ class Evaluation:
         self._measure = measure
         self._clock = clock
         self._policy_rows = PolicyRows(policy) if policy is not None else None
-        self._states = [TestState(test, settings.attempts) for test in plan.tests]
+        self._states = [CaseState(test, settings.attempts) for test in plan.tests]
         self._matching = Matching(plan.tests)
         self._quarantine = quarantine or Quarantine()
         self._unchanged = unchanged or {}
@@ -194,7 +194,7 @@ class Evaluation:
             else:
                 self._check(state, wanted)
 
-    def _check(self, state: TestState, episodes: Sequence[Episode]) -> None:
+    def _check(self, state: CaseState, episodes: Sequence[Episode]) -> None:
         """Measure the episodes by every check of one test that needs them."""
         columns = [
             self._repeated(state, check, episodes, self._column(state, check, episodes))
@@ -205,14 +205,14 @@ class Evaluation:
         for at, episode in enumerate(episodes):
             state.fold(episode, [None if column is None else column[at] for column in columns])
 
-    def _without_episode(self, state: TestState) -> None:
+    def _without_episode(self, state: CaseState) -> None:
         for at, check in enumerate(state.test.checks):
             if not check.needs_episode:
                 state.fold_own(at, self._repeated(state, check, (), self._column(state, check, ()))[0])
 
     def _repeated(
         self,
-        state: TestState,
+        state: CaseState,
         check: PlannedCheck,
         episodes: Sequence[Episode],
         column: Sequence[MetricResult | AssayError],
@@ -232,7 +232,7 @@ class Evaluation:
         return settled
 
     def _column(
-        self, state: TestState, check: PlannedCheck, episodes: Sequence[Episode]
+        self, state: CaseState, check: PlannedCheck, episodes: Sequence[Episode]
     ) -> Sequence[MetricResult | AssayError]:
         """Return one result, or the same error, for each episode."""
         wanted = max(len(episodes), 1)
@@ -252,7 +252,7 @@ class Evaluation:
             if self._clock:
                 state.duration_s += self._clock() - started
 
-    def _row_of(self, state: TestState) -> ResultRow:
+    def _row_of(self, state: CaseState) -> ResultRow:
         case = state.test.case
         if case.id in self._unchanged and (state.count or not state.test.needs_episode):
             return unchanged_row(case, self._unchanged[case.id])

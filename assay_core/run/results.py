@@ -9,8 +9,8 @@ import attrs
 
 from assay_core.errors import AssayError, PluginFault
 from assay_core.model import Episode, Finding, JsonObject, MetricResult, Outcome, ResultRow, Settings, Status, TestCase
+from assay_core.run.case_state import CaseState
 from assay_core.run.plan import PlannedCheck
-from assay_core.run.test_state import TestState
 from assay_core.store import PassedBefore
 
 __all__ = ["checked_results", "failed_row", "finished", "unchanged_row"]
@@ -78,7 +78,7 @@ def unchanged_row(case: TestCase, before: PassedBefore) -> ResultRow:
     )
 
 
-def finished(state: TestState, settings: Settings, *, with_time: bool) -> ResultRow:
+def finished(state: CaseState, settings: Settings, *, with_time: bool) -> ResultRow:
     """Return the row of a test whose episodes have all been folded."""
     state.fold_last_own()
     case = state.test.case
@@ -117,7 +117,7 @@ def finished(state: TestState, settings: Settings, *, with_time: bool) -> Result
     )
 
 
-def _status(state: TestState) -> Status:
+def _status(state: CaseState) -> Status:
     seen = {status for status, count in state.statuses.items() if count}
     if not seen:
         return "skipped"
@@ -128,7 +128,7 @@ def _status(state: TestState) -> Status:
     return next(status for status in ("unstable", "warn", "pass", "skipped") if status in seen)
 
 
-def _message(state: TestState, status: Status) -> str:
+def _message(state: CaseState, status: Status) -> str:
     if state.errors:
         return state.errors[0].message
     if status == "skipped":
@@ -147,7 +147,7 @@ def _message(state: TestState, status: Status) -> str:
     return "ok"
 
 
-def _error_code(state: TestState, status: Status) -> str:
+def _error_code(state: CaseState, status: Status) -> str:
     if state.errors:
         return state.errors[0].code
     if status == "unstable":
@@ -155,11 +155,11 @@ def _error_code(state: TestState, status: Status) -> str:
     return ""
 
 
-def _only_services(state: TestState) -> bool:
+def _only_services(state: CaseState) -> bool:
     return all(error.exit_code == 3 for error in state.errors)
 
 
-def _duplicate(state: TestState) -> AssayError:
+def _duplicate(state: CaseState) -> AssayError:
     episode = state.duplicate
     assert episode is not None  # noqa: S101 - the caller looked
     return AssayError(

@@ -20,17 +20,15 @@ from assay_core.model import (
 )
 from assay_core.run.plan import PlannedTest
 
-__all__ = ["TestState"]
+__all__ = ["CaseState"]
 
 _ATTEMPTS_KEPT = 1_000  # further attempts are counted, not listed
 _WORST_FIRST = (Outcome.VIOLATED, Outcome.ABSTAINED, Outcome.HELD, Outcome.NOT_APPLICABLE)
 Result = MetricResult | AssayError
 
 
-class TestState:
+class CaseState:
     """Folds the results of a test's episodes into one row; memory does not grow with passing episodes."""
-
-    __test__ = False  # not a pytest class
 
     def __init__(self, test: PlannedTest, attempts: Attempts) -> None:
         self.test = test
