@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import random
 import zipfile
 from pathlib import Path
 
@@ -156,6 +158,36 @@ def test_an_archive_that_is_cut_off_is_refused() -> None:
     data = (LOGS / "office.eval").read_bytes()
 
     assert refusal(data[: len(data) // 2]).code == "E_TRACE_INVALID"
+
+
+def test_an_offset_before_the_file_is_refused() -> None:
+    data = packed(("header.json", HEADER), ("samples/a_epoch_1.json", SAMPLE))
+    end = data.rfind(b"PK\x05\x06")
+    offset = int.from_bytes(data[end + 16 : end + 20], "little")
+
+    error = refusal(data[: end + 16] + (offset + 9).to_bytes(4, "little") + data[end + 20 :])
+
+    assert error.code == "E_TRACE_INVALID"
+
+
+def test_any_damage_to_the_directory_gives_episodes_or_an_input_error() -> None:
+    data = (LOGS / "office.eval").read_bytes()
+    start = data.find(b"PK\x01\x02")
+    chance = random.Random(11)
+    refused = 0
+
+    for _ in range(5000 if os.environ.get("ASSAY_NIGHTLY") else 300):
+        damaged = bytearray(data)
+        for _ in range(chance.randrange(1, 5)):
+            damaged[chance.randrange(start, len(data))] = chance.choice((0, 255, chance.randrange(256)))
+        source = MemorySource(bytes(damaged))
+        try:
+            list(InspectImporter().read(source, ImportReport()))
+        except InputError:
+            refused += 1
+        assert source.left_open == 0
+
+    assert refused > 100
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------

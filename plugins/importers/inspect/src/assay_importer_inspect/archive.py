@@ -138,6 +138,8 @@ def _check(infos: list[zipfile.ZipInfo], size: int, source: BinarySource) -> Non
         name = info.orig_filename
         if name.startswith("/") or ".." in name.split("/") or any(mark in name for mark in "\\\x00:"):
             raise _invalid(source, f"the archive holds a file whose name leads out of it: {name!r}")
+        if not 0 <= info.header_offset < size:
+            raise _invalid(source, f"{name} of the archive is not where its directory says")
         if info.flag_bits & _ENCRYPTED:
             raise _invalid(source, f"{name} of the archive is encrypted")
         if info.compress_type not in (_STORED, _DEFLATED, _ZSTD):
