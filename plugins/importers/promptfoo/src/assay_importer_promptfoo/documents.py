@@ -11,7 +11,7 @@ from assay_core.contracts import BinarySource, ImportReport
 from assay_core.documents.strict_json import DECODE_ERRORS, StrictJsonDepthError, StrictJsonError, check_line
 from assay_core.documents.strict_json import decode_strict as decode
 from assay_core.errors import InputError, Place
-from assay_core.trace import Members, check_strict, iter_lines, split_members
+from assay_core.trace import Members, iter_lines, refuse_line, split_members
 from assay_importer_promptfoo.sniffing import is_document
 from assay_importer_promptfoo.strict import count_dropped, elements, object_of
 
@@ -40,7 +40,10 @@ def read_rows(source: BinarySource, report: ImportReport) -> Iterator[Row]:
         yield from _of_document(source, report)
         return
     for number, line in iter_lines(source):
-        check_strict(line, number, source)
+        try:
+            decode(line, max_depth=source.limits.depth)
+        except StrictJsonError as error:
+            raise refuse_line(line, number, source, error.message) from error
         yield Row(line.strip(b" \t"), number, {})
 
 
