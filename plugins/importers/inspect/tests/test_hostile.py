@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from assay_importer_inspect import InspectImporter
@@ -16,6 +19,7 @@ from assay_core.contracts import ImportReport
 from assay_core.errors import InputError
 from assay_core.model import Episode, Limits
 from assay_core.testing.importers import MemorySource
+from assay_core.trace import write_episodes
 
 LOGS = Path(__file__).parent / "logs"
 HEADER = b'{"version":2,"status":"success","eval":{"task":"t"}}'
@@ -312,3 +316,42 @@ def test_the_report_of_hostile_names_stays_small() -> None:
 )  # fmt: skip
 def test_what_is_no_log_is_not_claimed(head: bytes) -> None:
     assert InspectImporter().sniff(head) == 0
+
+
+# -- any value in the place of any other -----------------------------------------------------------------------------
+
+ODD: list[Any] = [
+    None, True, 0, -1, 2**70, 1e300, "", " ", "x", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "tool", [], {},
+    [1], [{}], {"name": "f"}, [{"type": "tool_use", "name": "f"}], '[{"function":{"name":1}}]', "attachment://x",
+]  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield (*path, key)
+        yield from places(each, (*path, key))
+
+
+def test_any_value_in_any_place_gives_episodes_or_an_input_error() -> None:
+    text = (LOGS / "office.json").read_bytes().replace(b"NaN", b"null")
+    paths = list(places(json.loads(text)))
+    chance = random.Random(5)
+    refused = 0
+
+    rounds = 3000 if os.environ.get("ASSAY_NIGHTLY") else 120
+    for _ in range(rounds):
+        document = json.loads(text)
+        *path, last = chance.choice(paths)
+        holder = document
+        for key in path:
+            holder = holder[key]
+        holder[last] = chance.choice(ODD)
+        try:
+            episodes = read(json.dumps(document).encode())
+        except InputError:
+            refused += 1
+        else:
+            write_episodes(episodes, io.BytesIO())
+
+    assert refused < rounds * 0.8

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +18,7 @@ from assay_core.contracts import ImportReport
 from assay_core.errors import InputError
 from assay_core.model import Episode, Limits
 from assay_core.testing.importers import MemorySource
-from assay_core.trace import split_members
+from assay_core.trace import split_members, write_episodes
 
 ROW = b'{"promptIdx":0,"testIdx":0,"success":true,"vars":{},"prompt":{"raw":"p"},"response":{"output":"r"}}'
 DOCUMENT = b'{"evalId":null,\n"results":{"version":3,\n"results":[\n%s,\n%s]}}'
@@ -208,3 +213,42 @@ def test_a_first_line_that_is_cut_off_is_claimed_by_its_names() -> None:
     row = b'{"gradingResult":null,"namedScores":{},"promptIdx":0,"success":true,"vars":{"x":"%s"}}' % (b"x" * 100_000)
 
     assert PromptfooImporter().sniff(row[:65536]) >= 95
+
+
+# -- any value in the place of any other -----------------------------------------------------------------------------
+
+ODD: list[Any] = [
+    None, True, 0, -1, 2**70, 1e300, "", " ", "x", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "tool", [], {},
+    [1], [{}], {"name": "f"}, [{"type": "tool_use", "name": "f"}], '[{"function":{"name":1}}]', "attachment://x",
+]  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield (*path, key)
+        yield from places(each, (*path, key))
+
+
+def test_any_value_in_any_place_gives_episodes_or_an_input_error() -> None:
+    text = (Path(__file__).parent / "results" / "office.json").read_bytes()
+    paths = list(places(json.loads(text)))
+    chance = random.Random(5)
+    refused = 0
+
+    rounds = 3000 if os.environ.get("ASSAY_NIGHTLY") else 120
+    for _ in range(rounds):
+        document = json.loads(text)
+        *path, last = chance.choice(paths)
+        holder = document
+        for key in path:
+            holder = holder[key]
+        holder[last] = chance.choice(ODD)
+        try:
+            episodes = read(json.dumps(document).encode())
+        except InputError:
+            refused += 1
+        else:
+            write_episodes(episodes, io.BytesIO())
+
+    assert refused < rounds * 0.8
