@@ -112,16 +112,23 @@ def _limits(policy: Mapping[str, Any], episode: Mapping[str, Any], index: int, v
             continue
         permitted = [calls[i] for i in range(index) if verdicts[i] != "deny" and _means(policy, tool, calls[i]["tool"])]
         if "per" in limit:
-            now = calls[index].get("ts_ms")
+            met = [i for i in range(index + 1) if _means(policy, tool, calls[i]["tool"])]
+            now = _time(calls, met, index)
             if now is None:
                 continue
-            times = [each["ts_ms"] for each in permitted if each.get("ts_ms") is not None]
-            permitted = (
-                [each for each in times[-limit["max"] :] if each > now - _ms(limit["per"])] if limit["max"] else []
-            )
+            times = [_time(calls, met, i) for i in met[:-1] if verdicts[i] != "deny"]
+            latest = times[-limit["max"] :] if limit["max"] else []
+            permitted = [each for each in latest if each > now - _ms(limit["per"])]
         if len(permitted) + 1 > limit["max"]:
             found.append(Found("E_RATE_LIMIT", f"limits.per_tool:{tool}", limit.get("severity", "deny")))
     return found
+
+
+def _time(calls: Sequence[Mapping[str, Any]], met: Sequence[int], index: int) -> Any:
+    """The time of a call; where it has none, of the latest one before it that has, else of the first one after."""
+    timed = [i for i in met if calls[i].get("ts_ms") is not None]
+    nearest = [i for i in timed if i <= index][-1:] or timed[:1]
+    return calls[nearest[0]]["ts_ms"] if nearest else None
 
 
 def _ms(duration: str) -> float:
@@ -382,7 +389,8 @@ def _before_violations(policy: Mapping[str, Any], episode: Mapping[str, Any]) ->
     for tool, limit in (limits.get("per_tool") or {}).items():
         timed = isinstance(limit, Mapping) and "per" in limit
         met = [each for each in calls if _means(policy, tool, each["tool"])]
-        states[f"limits.per_tool:{tool}"] = held([c for c in met if not timed or c.get("ts_ms") is not None])
+        placed = not timed or all(each.get("ts_ms") is not None for each in met)
+        states[f"limits.per_tool:{tool}"] = held(met and placed)
     for tool in policy.get("tool_pins") or {}:
         states[f"tool_pins:{tool}"] = held(tool in names and episode["definitions"] is not None)
     return states

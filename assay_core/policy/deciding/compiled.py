@@ -260,12 +260,13 @@ class Policy:
             limit, window = self.form.per_tool[place], session.windows[place]
             if window is None or limit.per_ms is None:
                 used_up, span = session.permitted[place] >= limit.max, ""
-            elif when is None:
-                continue  # not exercised: the trace has no times
             else:
+                now = session.clocks[place] if when is None else when  # no time of its own: that of the latest call
+                if now is None:
+                    continue  # not exercised: no call so far has a time
                 full = len(window) >= limit.max
-                blind = limit.max == 0 or when == float("inf")
-                used_up = full and (blind or window[-limit.max] > when - limit.per_ms)
+                blind = limit.max == 0 or now == float("inf")
+                used_up = full and (blind or _is_inside(window[-limit.max], now - limit.per_ms))
                 span = f" in {limit.per_ms / 1000:g} s"
             if used_up:
                 text = f"more than {limit.max} calls of {shown(limit.tool)}{span}"
@@ -284,6 +285,11 @@ class Policy:
                 if blame := step.rule.machine.owes(session.states[step.slot], roles, session.ran):
                     found.append(step.rule.violation(blame))
         return found
+
+
+def _is_inside(when: float | None, start: float) -> bool:
+    """Tell whether a call is inside the window that starts there; one before the first time counts as made then."""
+    return when is None or when > start
 
 
 def _schema_violations(plan: Plan, schema: CompiledSchema, call: ToolCall) -> tuple[Violation, ...]:

@@ -56,6 +56,8 @@ class Ledger:
         for rule, count in session.exercised.items():
             found = known((rule, "held", "", count))
             outcomes[slots[rule]] = found or shared(rule, "held", "", count)
+        for rule in session.unplaced:  # held of some calls only, which is not held
+            outcomes[slots[rule]] = shared(rule, "not_exercised", "W_CHECK_NOT_EXERCISED", 0)
         for rule, (code, times) in session.broken.items():
             count = max(outcomes[slots[rule]].count, times)
             outcomes[slots[rule]] = shared(rule, "violated", code, count)

@@ -31,8 +31,8 @@ class Session:
     """
 
     __slots__ = (
-        "broken", "checks", "decided", "exercised", "identities", "live", "permitted", "policy", "ran", "states",
-        "unpinned", "windows",
+        "broken", "checks", "clocks", "decided", "exercised", "identities", "live", "permitted", "policy", "ran",
+        "states", "unplaced", "unpinned", "windows",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, live: bool = False) -> None:
@@ -42,9 +42,11 @@ class Session:
         self.ran = 0  # calls that ran: the position in sequences
         self.states: list[object] = list(policy.sequences.start)
         self.permitted = [0] * len(policy.form.per_tool)
-        self.windows: list[deque[float] | None] = [
+        self.windows: list[deque[float | None] | None] = [  # times; None: no call has had one yet
             None if limit.per_ms is None else deque(maxlen=max(1, limit.max)) for limit in policy.form.per_tool
         ]
+        self.clocks: list[float | None] = [None] * len(policy.form.per_tool)  # the latest time a limit saw
+        self.unplaced: set[str] = set()  # limits that met a call without a time
         self.checks: list[object] = [check.start() for check in policy.checks]
         self.identities: dict[str, tuple[ToolIdentity, ...]] | None = None  # by tool; None: nothing announced yet
         self.exercised: defaultdict[str, int] = defaultdict(int)  # rule to calls
@@ -109,6 +111,8 @@ class Session:
             setattr(twin, name, getattr(self, name))
         twin.states = list(self.states)
         twin.permitted = list(self.permitted)
+        twin.clocks = list(self.clocks)
+        twin.unplaced = set(self.unplaced)
         twin.windows = [window.copy() if window is not None else None for window in self.windows]
         twin.checks = list(self.checks)
         twin.identities = None if self.identities is None else dict(self.identities)
@@ -131,11 +135,17 @@ class Session:
             window = self.windows[place]
             if window is None:
                 self.permitted[place] += permitted
-            elif when is not None:
-                rule = self.policy.limit_rules[place]
+                continue
+            rule = self.policy.limit_rules[place]
+            if when is None:
+                self.unplaced.add(rule)
+            else:
                 self.exercised[rule] += 1
-                if permitted:
-                    window.append(when)
+                if self.clocks[place] is None:  # the calls before count as made now
+                    self.windows[place] = window = deque([when] * len(window), window.maxlen)
+                self.clocks[place] = when
+            if permitted:
+                window.append(self.clocks[place])
 
 
 def time_of(call: ToolCall, at_ms: float | None, *, live: bool) -> float | None:

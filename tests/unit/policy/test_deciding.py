@@ -228,6 +228,37 @@ def test_window_without_times_is_not_exercised() -> None:
     assert (verdict.denied, outcome.state) == (0, "not_exercised")
 
 
+@pytest.mark.parametrize(
+    ("times", "verdicts", "state"),
+    [
+        ([1, None, None], ["allow", "deny", "deny"], "violated"),
+        ([None, None, 1], ["allow", "allow", "deny"], "violated"),
+        ([None, 100_000], ["allow", "deny"], "violated"),
+        ([1, 100_000, None], ["allow", "allow", "deny"], "violated"),
+        ([1, 100_000], ["allow", "allow"], "held"),
+        ([None, None], ["allow", "allow"], "not_exercised"),
+    ],
+)
+def test_dropped_times_do_not_switch_a_window_off(times: list[float | None], verdicts: list[str], state: str) -> None:
+    made = policy(limits={"per_tool": {"x": {"max": 1, "per": "60s"}}})
+    calls = tuple(ToolCall.of("x", ts_ms=when, index=index) for index, when in enumerate(times))
+
+    outcomes = {each.rule: each.state for each in made.judge(Episode(id="e", events=calls)).outcomes}
+
+    assert [each.verdict for each in run(made, *calls)] == verdicts
+    assert outcomes["limits.per_tool:x"] == state
+
+
+def test_a_window_is_not_held_where_a_call_could_not_be_placed() -> None:
+    made = policy(limits={"per_tool": {"x": {"max": 2, "per": "60s"}}})
+    calls = (ToolCall.of("x", ts_ms=1), ToolCall.of("x", index=1), ToolCall.of("x", ts_ms=200_000, index=2))
+
+    verdict = made.judge(Episode(id="e", events=calls))
+
+    outcome = next(each for each in verdict.outcomes if each.rule == "limits.per_tool:x")
+    assert (verdict.denied, outcome.state, outcome.code) == (0, "not_exercised", "W_CHECK_NOT_EXERCISED")
+
+
 def test_window_takes_the_live_clock_and_stays_used_up_without_one() -> None:
     made = policy(limits={"per_tool": {"x": {"max": 1, "per": "1s"}}})
     calls = [ToolCall.of("x"), ToolCall.of("x"), ToolCall.of("x")]
