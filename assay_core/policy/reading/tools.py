@@ -131,9 +131,14 @@ def tool_classes(section: Written) -> dict[str, tuple[str, ...]]:
 
 
 def aliases(section: Written, *, exact: bool) -> dict[str, tuple[str, ...]]:
-    """Return the members of each alias."""
+    """Return the members of each alias.
+
+    They are looked up once: a member that is itself an alias would match no tool, so it is an error. An alias may
+    list its own name, which is then the tool of that name.
+    """
     found: dict[str, tuple[str, ...]] = {}
-    for alias, each in section.members().items():
+    members = section.members()
+    for alias, each in members.items():
         names = []
         for item in each.items():
             name = name_of(item)
@@ -142,6 +147,12 @@ def aliases(section: Written, *, exact: bool) -> dict[str, tuple[str, ...]]:
                     f"in a rules policy {name!r} is an exact name, so this alias would match no tool",
                     code="E_POLICY_UNSUPPORTED",
                     remedy='write version: "2.0", where names are patterns, or name the tools',
+                )
+            elif name is not None and name in members and name != alias:
+                item.wrong(
+                    f"{name!r} is an alias too, and aliases are resolved one level deep: here it would not mean its "
+                    "members",
+                    remedy=f"list the members of {name!r} here",
                 )
             elif name is not None:
                 names.append(name)

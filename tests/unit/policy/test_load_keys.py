@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay_core.errors import AssayError
-from assay_core.model import PluginRules
+from assay_core.model import PluginRules, ToolCall
 from assay_core.policy.load import load_policy, read_policy
 
 HEAD = 'version: "2.0"\n'
@@ -176,6 +176,25 @@ def test_a_value_of_the_wrong_shape_is_an_error_that_says_what_was_expected(
 )
 def test_a_section_that_can_never_refuse_anything_is_an_error(tmp_path: Path, text: str) -> None:
     assert refused(tmp_path, HEAD + text + "\n").code == "E_CFG_VACUOUS"
+
+
+@pytest.mark.parametrize("text", ["Shells: [Unix, cmd]\n  Unix: [bash]\n", "Shells: [Unix]\n  Unix: [Shells]\n"])
+def test_an_alias_of_an_alias_is_refused_since_it_would_match_nothing(tmp_path: Path, text: str) -> None:
+    error = refused(tmp_path, HEAD + f"aliases:\n  {text}tools: {{deny: [Shells]}}\n")
+
+    assert (error.code, where(error)) == ("E_POLICY_PARSE", (3, 12))
+    assert "'Unix' is an alias too" in error.message
+    assert "one level" in error.message
+
+
+def test_an_alias_that_lists_its_own_name_means_that_tool_too(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(HEAD + "aliases: {search: [search, find]}\ntools: {deny: [search]}\n", encoding="utf-8")
+
+    policy = load_policy(path)
+
+    verdicts = [policy.decide(ToolCall.of(tool), policy.session()).verdict for tool in ("search", "find")]
+    assert verdicts == ["deny", "deny"]
 
 
 @pytest.mark.parametrize("section", ["schemas: {'read_*': {type: object}}", "tool_classes: {'a?': [x]}"])
