@@ -22,6 +22,8 @@ __all__ = ["GuardedCheck", "load_checks"]
 
 T = TypeVar("T")
 _GROUP = "assay.checks"
+_SEVERITIES = ("warn", "deny")
+_MAX_SHOWN = 100  # characters of a plugin's value in a message
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +41,7 @@ class GuardedCheck:
 
     def decide(self, call: ToolCall, state: object) -> tuple[Violation, ...]:
         """Return what the check finds in a candidate."""
-        return self._known(self._ask("decide", lambda: self.check.decide(call, state)))
+        return self._known("decide", self._ask("decide", lambda: self.check.decide(call, state)))
 
     def commit(self, call: ToolCall, state: object) -> object:
         """Return the check's state after a call ran."""
@@ -47,11 +49,11 @@ class GuardedCheck:
 
     def on_response(self, call: ToolCall, state: object) -> tuple[Violation, ...]:
         """Return what the check finds in a tool's answer."""
-        return self._known(self._ask("on_response", lambda: self.check.on_response(call, state)))
+        return self._known("on_response", self._ask("on_response", lambda: self.check.on_response(call, state)))
 
     def finish(self, state: object) -> tuple[Violation, ...]:
         """Return what the check finds at the end of a complete episode."""
-        return self._known(self._ask("finish", lambda: self.check.finish(state)))
+        return self._known("finish", self._ask("finish", lambda: self.check.finish(state)))
 
     def _ask(self, what: str, question: Callable[[], T]) -> T:
         try:
@@ -65,20 +67,70 @@ class GuardedCheck:
                 raise error from None
             raise  # the guard lets through what is not the plugin's doing
 
-    def _known(self, found: Sequence[Violation]) -> tuple[Violation, ...]:
-        """Refuse a finding under a rule that the check never declared: no report could show it."""
-        if not found:
+    def _known(self, what: str, found: object) -> tuple[Violation, ...]:
+        """Refuse what is no list of findings, and a finding under a rule that the check never declared.
+
+        The types alone do not tell: nothing checks them where a plugin makes its findings, and a finding of an
+        unknown severity would let the call through.
+        """
+        if not isinstance(found, Sequence) or isinstance(found, (str, bytes, bytearray)):
+            raise self.fault(what, f"returned {type(found).__name__}, which is no tuple of findings")
+        returned: tuple[object, ...] = self._ask(what, lambda: tuple(found))
+        if not returned:
             return ()
-        declared = {rule.id for rule in self.rules}
-        for violation in found:
+        known: list[Violation] = []
+        declared = [rule.id for rule in self.rules]  # a list: what is looked for need not be hashable
+        for violation in returned:
             if not isinstance(violation, Violation) or violation.rule not in declared:
                 named = getattr(violation, "rule", violation)
-                raise PluginFault(
-                    message=f"{self.record.distribution} found {named!r}, which is none of its rules",
-                    distribution=self.record.distribution,
-                    stage=f"check {self.key}: decide",
-                )
-        return tuple(found)
+                raise self.fault(what, f"found {_short(named)}, which is none of its rules")
+            if problem := _wrong_field(violation):
+                raise self.fault(what, f"found a violation of {violation.rule!r} with {problem}")
+            known.append(violation)
+        return tuple(known)
+
+    def fault(self, what: str, text: str) -> PluginFault:
+        """Return the error of a check that does not keep its contract."""
+        return PluginFault(
+            message=f"{self.record.distribution} {text}",
+            distribution=self.record.distribution,
+            stage=f"check {self.key}: {what}",
+        )
+
+
+def _wrong_field(violation: Violation) -> str:
+    """Return what is wrong with a finding of a plugin, "" for nothing."""
+    for name in ("rule", "code", "message", "severity", "pointer", "keyword"):
+        value: object = getattr(violation, name)
+        if not isinstance(value, str):
+            return f"the {name} {_short(value)}, which is no text"
+    if not violation.code:
+        return "no code"
+    if violation.severity not in _SEVERITIES:
+        return f"the severity {_short(violation.severity)}, which is none of {', '.join(_SEVERITIES)}"
+    antecedent: object = violation.antecedent
+    if antecedent is not None and type(antecedent) is not int:
+        return f"the antecedent {_short(antecedent)}, which is no index of a call"
+    return ""
+
+
+def _wrong_rules(rules: Sequence[object]) -> str:
+    """Return what is wrong with the rules that a plugin declares, "" for nothing."""
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            return f"declares {_short(rule)}, which is no rule"
+        for name in ("id", "section", "text", "severity", "reason", "decided_by"):
+            value: object = getattr(rule, name)
+            if not isinstance(value, str):
+                return f"declares a rule with the {name} {_short(value)}, which is no text"
+        if not rule.id or rule.severity not in _SEVERITIES:
+            return f"declares the rule {rule.id!r} of severity {_short(rule.severity)}"
+    return ""
+
+
+def _short(value: object) -> str:
+    """Return a value of a plugin for a message."""
+    return repr(value)[:_MAX_SHOWN] if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
 
 
 def load_checks(sections: Sequence[PluginSection], drivers: Drivers | None, file: str) -> tuple[GuardedCheck, ...]:
@@ -128,7 +180,10 @@ def _load(section: PluginSection, drivers: Drivers, context: CheckContext) -> Gu
         except AssayError as error:
             error.place = error.place or section.place
             raise
-    return GuardedCheck(key=section.key, record=record, check=check, rules=rules)
+    guarded = GuardedCheck(key=section.key, record=record, check=check, rules=rules)
+    if problem := _wrong_rules(rules):
+        raise guarded.fault("compile", problem)
+    return guarded
 
 
 def _structured(section: PluginSection, driver: PolicyCheck) -> object:

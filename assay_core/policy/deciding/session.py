@@ -32,7 +32,7 @@ class Session:
 
     __slots__ = (
         "broken", "checks", "clocks", "decided", "exercised", "identities", "live", "permitted", "policy", "ran",
-        "states", "unplaced", "unpinned", "windows",
+        "states", "unpinned", "unplaced", "windows",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, live: bool = False) -> None:

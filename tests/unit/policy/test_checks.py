@@ -46,6 +46,8 @@ class Compiled:
             raise ValueError("no")
         if call.tool == "leave":
             raise SystemExit(0)
+        if call.tool in BROKEN:
+            return BROKEN[call.tool](f"{self.key}:words")
         if call.tool == "undeclared":
             return (Violation(rule="else", code="E_ACME", message="x"),)
         if call.tool in self.words and state[0] == call.tool:
@@ -58,11 +60,37 @@ class Compiled:
     def on_response(self, call, state):
         if b"leak" in (call.result_json or b""):
             return (Violation(rule=f"{self.key}:words", code="E_ACME", message="leak"),)
-        return ()
+        return BROKEN.get(call.tool, lambda rule: ())(None)
 
     def finish(self, state):
+        if state[0] == "end":
+            return None
         owed = Violation(rule=f"{self.key}:bye", code="E_ACME_BYE", message="bye", severity="warn")
         return () if state[1] else (owed,)
+
+
+BROKEN = {
+    "none": lambda rule: None,
+    "false": lambda rule: False,
+    "zero": lambda rule: 0,
+    "text": lambda rule: "",
+    "mapping": lambda rule: {},
+    "generator": lambda rule: (each for each in ()),
+    "severity": lambda rule: [Violation(rule=rule, code="E_ACME", message="x", severity="block")],
+    "severity-none": lambda rule: [Violation(rule=rule, code="E_ACME", message="x", severity=None)],
+    "code": lambda rule: [Violation(rule=rule, code=7, message="x")],
+    "no-code": lambda rule: [Violation(rule=rule, code="", message="x")],
+    "message": lambda rule: [Violation(rule=rule, code="E_ACME", message=b"x")],
+    "antecedent": lambda rule: [Violation(rule=rule, code="E_ACME", message="x", antecedent="1")],
+    "unhashable": lambda rule: [Violation(rule=[], code="E_ACME", message="x")],
+    "bare": lambda rule: Violation(rule=rule, code="E_ACME", message="x"),
+}
+BROKEN_RULES = {
+    "rules-of-texts": ("acme.a:words",),
+    "rules-of-severity": (Rule(id="acme.a:words", section="acme.a", text="x", severity="block"),),
+    "rules-without-id": (Rule(id=None, section="acme.a", text="x"),),
+    "rules-none": None,
+}
 
 
 class Check:
@@ -74,6 +102,10 @@ class Check:
             raise RuntimeError("boom")
         if section == "refuse":
             raise PolicyError(code="E_CFG_VACUOUS", message="nothing to refuse")
+        if isinstance(section, str) and section in BROKEN_RULES:
+            compiled = Compiled("acme.a", [])
+            compiled.rules = BROKEN_RULES[section]
+            return compiled
         words = section.words if isinstance(section, Options) else section
         return Compiled("acme.b" if isinstance(section, Options) else "acme.a", words)
 '''
@@ -158,6 +190,40 @@ def test_check_that_breaks_its_contract_is_a_fault_that_names_it(drivers: Driver
         policy.judge(episode(tool))
 
     assert (caught.value.distribution, caught.value.stage) == ("acme-check 1.2", "check acme.a: decide")
+
+
+WRONG_ANSWERS = [
+    "none", "false", "zero", "text", "mapping", "generator", "severity", "severity-none", "code", "no-code", "message",
+    "antecedent", "unhashable", "bare",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", WRONG_ANSWERS)
+def test_check_that_returns_no_findings_is_a_fault_and_not_an_allow(drivers: Drivers, tool: str) -> None:
+    policy = with_sections(drivers, acme_a=[])
+
+    with pytest.raises(PluginFault) as caught:
+        policy.judge(episode(tool))
+    assert caught.value.stage == "check acme.a: decide"
+
+    with pytest.raises(PluginFault) as caught:
+        policy.decide_response(ToolCall.of(tool), b"1", policy.session())
+    assert caught.value.stage == "check acme.a: on_response"
+
+
+def test_check_that_settles_nothing_at_the_end_is_a_fault(drivers: Drivers) -> None:
+    with pytest.raises(PluginFault, match="NoneType") as caught:
+        with_sections(drivers, acme_a=[]).judge(episode("end"))
+
+    assert caught.value.stage == "check acme.a: finish"
+
+
+@pytest.mark.parametrize("section", ["rules-of-texts", "rules-of-severity", "rules-without-id", "rules-none"])
+def test_check_whose_rules_are_none_is_a_fault(drivers: Drivers, section: str) -> None:
+    with pytest.raises(PluginFault) as caught:
+        with_sections(drivers, acme_a=section)
+
+    assert caught.value.stage == "check acme.a: compile"
 
 
 def test_section_that_crashes_its_check_is_a_fault(drivers: Drivers) -> None:
