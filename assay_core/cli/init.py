@@ -218,8 +218,8 @@ def _found(project: Project, learnt: Learnt | None) -> Iterator[str]:
     if learnt is not None:
         tools = "tool" if len(learnt.schemas) == 1 else "tools"
         yield f"Learnt {len(learnt.schemas)} {tools} from {learnt.episodes} episode{'s' * (learnt.episodes != 1)}"
-        for tool in learnt.unnamed:
-            yield f"Left out the tool {tool!r}: as a pattern its name would allow others too"
+        for tool, obstacle in learnt.unnamed.items():
+            yield f"Left out the tool {tool!a}: {obstacle}"
 
 
 def _list_presets(report: Report) -> None:

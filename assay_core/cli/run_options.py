@@ -14,7 +14,7 @@ from assay_core.model import JsonValue
 from assay_core.run.quarantine import QuarantineMode
 from assay_core.run.request import CacheMode, Command, ReportRequest, RunRequest, StoreRequest
 
-__all__ = ["given_back", "make_request", "out_dir", "wanted_reports"]
+__all__ = ["make_request", "out_dir", "wanted_reports"]
 
 _DOCUMENTS = (".yaml", ".yml")
 _INPUTS = (*_DOCUMENTS, ".jsonl", ".ndjson")
@@ -34,7 +34,9 @@ _SERVICES = (
 _SUGAR = {"sarif": "sarif", "junit": "junit", "pr-comment": "pr_comment", "evidence": "evidence"}
 
 
-def make_request(command: Command, words: Words, reports: Sequence[ReportRequest]) -> RunRequest:
+def make_request(
+    command: Command, words: Words, reports: Sequence[ReportRequest], *, output: str | None = None
+) -> RunRequest:
     """Return what is asked for: files sorted out by their content, defaults filled in.
 
     Raises:
@@ -43,13 +45,14 @@ def make_request(command: Command, words: Words, reports: Sequence[ReportRequest
     """
     defaults = Defaults.read(Path.cwd())
     named = _sorted_out(words, defaults)
-    _refuse_overwriting(reports, named)
     suite, policy, trace = named.get("suite"), named.get("policy"), named.get("trace")
     if suite is None and policy is None:
         found = discover(Path.cwd())
         suite, policy = _near(found.suite), None if found.suite else _near(found.policy)
     if suite is None and policy is None:
         raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
+    inputs = {"suite": suite, "policy": policy, "trace": trace}
+    _refuse_overwriting(reports, output, {kind: path for kind, path in inputs.items() if path is not None})
     return RunRequest(
         command=command,
         suite=suite,
@@ -143,34 +146,26 @@ def wanted_reports(words: Words) -> list[ReportRequest]:
     return wanted
 
 
-def given_back(words: Words) -> Words:
-    """Return the words with inputs that an optional value swallowed put back among the files.
+def _refuse_overwriting(reports: Sequence[ReportRequest], output: str | None, inputs: Mapping[str, Path]) -> None:
+    """No report takes the place of a file that the run reads, or of one that looks like it.
 
-    `assay ci --sarif trace.jsonl` means the trace, and the report's default name.
+    `--sarif trace.jsonl` means the report's file, as `--sarif=trace.jsonl` does: better refused than guessed.
     """
-    swallowed = {
-        field: value
-        for field in _SUGAR.values()
-        if (value := getattr(words, field)) and value.endswith(_INPUTS) and Path(value).is_file()
-    }
-    if not swallowed:
-        return words
-    return words._replace(files=(*words.files, *swallowed.values()), **dict.fromkeys(swallowed, ""))  # type: ignore[arg-type]  # each is an optional string
-
-
-def _refuse_overwriting(reports: Sequence[ReportRequest], inputs: Mapping[str, Path]) -> None:
-    """A report never takes the place of a file that the run reads."""
-    for wanted in reports:
-        if wanted.path in (None, "-"):
+    written = [(f"the {wanted.name} report", wanted.path) for wanted in reports if not wanted.by_default]
+    for what, text in (*written, ("--output", output)):
+        if text in (None, "-") or not (path := Path(str(text))).exists():
             continue
-        path = Path(str(wanted.path))
         for kind, file in inputs.items():
-            if path.exists() and file.exists() and path.samefile(file):
+            if file.exists() and path.samefile(file):
                 raise UsageError(
-                    code="E_INVALID_ARGS",
-                    message=f"the {wanted.name} report would overwrite the {kind} {str(file)!r}",
-                    remedy="give the report another path: --report NAME=FILE",
+                    code="E_OUTPUT_IS_INPUT",
+                    message=f"{what} would overwrite the {kind} {str(file)!r}",
                 )
+        if path.suffix in _INPUTS:
+            raise UsageError(
+                code="E_OUTPUT_IS_INPUT",
+                message=f"{what} would overwrite {str(path)!r}, which looks like a file to read",
+            )
 
 
 def _sorted_out(words: Words, defaults: Defaults) -> dict[str, Path]:

@@ -28,7 +28,8 @@ def run(words: Sequence[str]) -> int:
         root.main(args=list(words), prog_name="assay")  # answers the shell and exits
     try:
         code = _invoke(root, list(words))
-        sys.stdout.flush()
+        if sys.stdout is not None:  # started without it
+            sys.stdout.flush()
     except BrokenPipeError:
         with contextlib.suppress(OSError, ValueError):  # Python would complain of the pipe at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

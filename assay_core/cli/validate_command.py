@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 import click
 
 import assay_core
-from assay_core.cli.run_command import conduct_request, say_verdict
+from assay_core.cli.run_command import conduct_request, say_verdict, spared
 from assay_core.cli.run_options import make_request
 from assay_core.cli.words import Words
 from assay_core.commandline.errors import error_json, render_error
@@ -31,28 +34,41 @@ _SHOWN = 200  # findings in text; all of them stand in the machine formats
 def validate(report: Report, words: Words) -> None:
     """Evaluate, write the diagnostics, and leave with the verdict's exit code."""
     wanted = [ReportRequest(name="sarif", path=report.output or "-")] if report.format == "sarif" else []
-    try:
-        request = make_request("validate", words, wanted)
-    except AssayError as error:
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is never part of a document
+        try:
+            request = make_request("validate", words, wanted, output=report.output)
+        except AssayError as error:
+            if report.format == "sarif":
+                raise
+            request = RunRequest(command="validate")
+            conducted = failed_before(request, error)
+            report = spared(report, error)
+        else:
+            conducted = conduct_request(request, words)
         if report.format == "sarif":
-            raise
-        request = RunRequest(command="validate")
-        conducted = failed_before(request, error)
-    else:
-        conducted = conduct_request(request, words)
-    _write(report, conducted, words)
+            _write_sarif(conducted, stdout, words)
+    try:
+        _write(report, conducted, words)
+    except AssayError as error:  # an output that fails turns only a pass into a failure
+        write_err(render_error(error, color=False))
+        raise click.exceptions.Exit(conducted.report.exit_code or error.exit_code) from error
     raise click.exceptions.Exit(conducted.report.exit_code)
+
+
+def _write_sarif(conducted: Conducted, stdout: TextIO, words: Words) -> None:
+    if conducted.errors and not conducted.report.counts.total:
+        raise conducted.errors[0]
+    display = Display(stream=sys.stderr, documents=stdout, color=color_wanted(words.color, sys.stderr))
+    for error in publish(conducted, display, documents=False).errors:
+        if not conducted.report.exit_code:
+            raise error
+        write_err(render_error(error, color=False))
 
 
 def _write(report: Report, conducted: Conducted, words: Words) -> None:
     run = conducted.report
     color = color_wanted(words.color, sys.stderr)
-    if report.format == "sarif":
-        if conducted.errors and not run.counts.total:
-            raise conducted.errors[0]
-        display = Display(stream=sys.stderr, color=color)
-        for error in publish(conducted, display, documents=False).errors:
-            raise error
     for error in conducted.errors:
         write_err(render_error(error, color=color))
     if report.format == "json":
@@ -60,7 +76,7 @@ def _write(report: Report, conducted: Conducted, words: Words) -> None:
     elif report.format == "text":
         for notice in () if words.quiet else run.notices:
             echo_notice(notice, color=color)
-        _write_text(run, color=color_wanted(words.color, sys.stdout), verbose=words.verbose)
+        _write_text(run, color=color_wanted(words.color, sys.stdout or io.StringIO()), verbose=words.verbose)
 
 
 def _write_text(run: RunReport, *, color: bool, verbose: int) -> None:

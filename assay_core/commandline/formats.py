@@ -110,6 +110,8 @@ def _write_failure(error: Exception, report: Report) -> None:
 
     if not isinstance(error, AssayError) or not report.for_machines or report.to_stdout:
         return
+    if error.code == "E_OUTPUT_IS_INPUT":  # nothing is written there, no error either
+        return
     from assay_core.commandline.errors import error_document, render_error
     from assay_core.commandline.output import write_err
 

@@ -33,6 +33,7 @@ _CONFIG = (
     ("E_MISSING_CONFIG", "no suite and no policy was found", "run `assay init`, or name a file with --config or --policy"),
     ("E_INVALID_ARGS", "the options on the command line do not fit together", "see the command's --help"),
     ("E_PATH_NOT_FOUND", "a file that was named does not exist or cannot be read", "correct the path"),
+    ("E_OUTPUT_IS_INPUT", "a report would overwrite a file that the command reads, or that looks like one", "name another file, as in --sarif=FILE; put the files to read before the options"),
     ("E_FILE_EXISTS", "a file is there already and is never overwritten", "delete it, or choose another name"),
     ("E_REGEX_INVALID", "a regular expression does not compile in the linear-time engine (no look-around, no back-references)", "rewrite the expression without these features"),
     ("E_SCHEMA_COMPILE", "a JSON Schema does not compile: a misspelt keyword, a wrong type, a reference that is not local or has no end", "correct the schema at the place that is named"),

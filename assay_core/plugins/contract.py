@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
+import attrs
+
 from assay_core import contracts
 from assay_core.errors import PluginFault
 from assay_core.plugins.record import PluginRecord
@@ -59,13 +61,17 @@ def _is_types(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
+def _is_options(value: object) -> bool:
+    return isinstance(value, Mapping) and _is_types(value) and all(attrs.has(kind) for kind in value.values())
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
 
 
 _SHAPES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "formats": ("a tuple of strings", _is_names),
-    "types": ("a mapping from expected types to attrs classes", _is_types),
+    "types": ("a mapping from expected types to attrs classes", _is_options),
     "keys": ("a mapping from policy keys to attrs classes or None", _is_types),
     "codes": ("a tuple", lambda value: isinstance(value, tuple)),
     "needs_episode": ("true or false", lambda value: isinstance(value, bool)),

@@ -19,8 +19,8 @@ class stage:  # noqa: N801 - reads as a function: `with stage(record, "…"):`
     """Run one stage of a plugin's work.
 
     `AssayError` passes as it is. Anything else that escapes, `SystemExit` included, becomes a `PluginFault`
-    naming distribution, version and stage, with the original as its cause. `KeyboardInterrupt`, `MemoryError`
-    and `GeneratorExit` pass: they are not the plugin's doing.
+    naming distribution, version and stage, with the original as its cause. Only `KeyboardInterrupt` passes: it is
+    the user's.
 
     Example: `with stage(record, "metric acme.latency: measure"): …`
     """
@@ -39,7 +39,7 @@ class stage:  # noqa: N801 - reads as a function: `with stage(record, "…"):`
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Turn what must not escape into a fault."""
-        if error is None or isinstance(error, (AssayError, KeyboardInterrupt, MemoryError, GeneratorExit)):
+        if error is None or isinstance(error, (AssayError, KeyboardInterrupt)):
             return
         raise PluginFault(
             code=self._code,
@@ -52,7 +52,14 @@ class stage:  # noqa: N801 - reads as a function: `with stage(record, "…"):`
 def each(record: PluginRecord, what: str, items: Iterable[T]) -> Iterator[T]:
     """Yield what a plugin yields, one guarded stage for the whole walk; errors of the consumer stay its own."""
     with stage(record, what):
-        yield from items
+        walk = iter(items)
+    while True:
+        with stage(record, what):
+            try:
+                item = next(walk)
+            except StopIteration:
+                return
+        yield item
 
 
 def import_target(record: PluginRecord) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -66,6 +67,10 @@ def conduct(request: RunRequest, *, progress: Progress | None = None) -> Conduct
         return state.carry_out()
     except AssayError as error:
         return state.ended_by(error)
+    except Exception as reason:  # the run's documents are written whatever happens
+        if os.environ.get("ASSAY_DEBUG") == "1":
+            raise
+        return state.ended_by(AssayError(code="E_INTERNAL", message=f"{type(reason).__name__}: {reason}"))
 
 
 def failed_before(request: RunRequest, error: AssayError) -> Conducted:

@@ -19,6 +19,7 @@ __all__ = ["Chosen", "Trace", "batches", "choose_importer", "notices_of"]
 GROUP = "assay.importers"
 _HEAD_BYTES = 64 * 1024
 _BATCH_EPISODES = 1_024
+_KINDS_NAMED = 8  # of what an importer leaves out; `assay import` lists all
 _BATCH_EVENTS = 8_192  # whichever comes first: memory grows with the largest episode, not with the file
 
 
@@ -108,8 +109,11 @@ def batches(chosen: Chosen, source: BinarySource, report: ImportReport) -> Itera
 
 
 def notices_of(report: ImportReport) -> Iterator[Notice]:
-    """Say what the importer left out."""
-    for what, count in sorted(report.dropped.items()):
-        yield Notice(code="W_TRACE_DROPPED", message=f"the importer left out {what}: {count} time(s)")
+    """Say what the importer left out, in one notice however many kinds there are."""
+    if report.dropped:
+        kinds = [f"{what}: {count} time(s)" for what, count in sorted(report.dropped.items())]
+        more = f"; and {len(kinds) - _KINDS_NAMED} more kinds" if len(kinds) > _KINDS_NAMED else ""
+        text = f"the importer left out {'; '.join(kinds[:_KINDS_NAMED])}{more}"
+        yield Notice(code="W_TRACE_DROPPED", message=text)
     for note in report.notes:
         yield Notice(code="W_TRACE_DROPPED", message=note)

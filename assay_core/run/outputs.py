@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class Display:
     """What the terminal can show and what the user wants to see."""
 
     stream: TextIO  # results for people: standard output, or standard error where stdout is a machine's document
+    documents: TextIO | None = None  # where "-" goes; None: standard output
     color: bool = False
     width: int = 80
     quiet: bool = False
@@ -61,9 +63,7 @@ class ReporterOutputs:
         if not name and self._main == "-":
             buffer = io.BytesIO()
             yield buffer
-            sys.stdout.flush()
-            sys.stdout.buffer.write(buffer.getvalue())
-            sys.stdout.buffer.flush()
+            _write_document(self._display.documents or sys.stdout, buffer.getvalue())
             self.written.append("-")
             return
         path = self._path(name)
@@ -95,3 +95,15 @@ class ReporterOutputs:
         except OSError as reason:
             why = (reason.strerror or "error").lower()
             raise ServiceError(code="E_IO", message=f"cannot create the folder {str(folder)!r}: {why}") from reason
+
+
+def _write_document(stream: TextIO | None, data: bytes) -> None:
+    try:
+        if stream is None:
+            raise OSError(errno.EBADF, "standard output is closed")
+        stream.flush()
+        stream.buffer.write(data)
+        stream.buffer.flush()
+    except (OSError, ValueError) as reason:
+        why = (getattr(reason, "strerror", None) or str(reason)).lower()
+        raise ServiceError(code="E_IO", message=f"cannot write to standard output: {why}") from reason

@@ -45,6 +45,7 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
     notices: list[Notice] = []
     omitted: dict[str, JsonValue] = {}
     early = bool(conducted.errors) and not report.counts.total
+    verdict = (report.exit_code, report.reason_code)  # kept apart: no reporter has a say in it
     with conducted.clock.phase("report"):
         for wanted in request.reports:
             if conducted.drivers is None or (early and wanted.by_default):
@@ -64,6 +65,8 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
                 notices.append(Notice(code="W_REPORT_TRUNCATED", message=text))
     report = attrs.evolve(
         report,
+        exit_code=verdict[0],
+        reason_code=verdict[1],
         notices=(*report.notices, *notices),
         omitted=omitted,
         performance=conducted.clock.performance(tuple(_slowest(report))),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from assay_core.contracts import Reporter
+from assay_core.errors import UsageError
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.request import ReportRequest, RunRequest
 
@@ -21,8 +24,28 @@ def check_reports(request: RunRequest, drivers: Drivers) -> None:
     """Refuse a run whose named reports cannot be written, before it begins.
 
     Raises:
+        UsageError: E_INVALID_ARGS, two documents would be written to one place.
         AssayError: what finding or loading a named reporter raises.
     """
+    taken: dict[str, str] = {}
+    if request.command != "validate":
+        taken = {_place(str(request.out_dir / name)): name for name in ("run.json", "summary.json")}
     for wanted in request.reports:
-        if not wanted.by_default:
-            load_reporter(wanted, request, drivers)
+        if wanted.by_default:
+            continue
+        reporter = load_reporter(wanted, request, drivers)
+        path = wanted.path or (str(request.out_dir / reporter.default_output) if reporter.default_output else None)
+        if path is None:
+            continue
+        place = "-" if path == "-" else _place(path)
+        if place in taken:
+            raise UsageError(
+                code="E_INVALID_ARGS",
+                message=f"the {wanted.name} report and {taken[place]} would both be written to {path!r}",
+                remedy="give each report a path of its own: --report NAME=FILE",
+            )
+        taken[place] = f"the {wanted.name} report"
+
+
+def _place(path: str) -> str:
+    return os.path.realpath(path)

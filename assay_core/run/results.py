@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import attrs
 
 from assay_core.errors import AssayError, PluginFault
 from assay_core.model import Episode, Finding, JsonObject, MetricResult, Outcome, ResultRow, Settings, Status, TestCase
+from assay_core.run.border import problem_of
 from assay_core.run.case_state import CaseState
 from assay_core.run.plan import PlannedCheck
 from assay_core.store import PassedBefore
@@ -30,12 +30,8 @@ def checked_results(
         raise _fault(check, f"measure returned {found} where {wanted} result(s) are due")
     results = []
     for at, result in enumerate(answer):
-        if not isinstance(result, MetricResult):
-            raise _fault(check, f"measure returned a {type(result).__name__} where a MetricResult is due")
-        if result.score is not None and not (math.isfinite(result.score) and 0.0 <= result.score <= 1.0):
-            raise _fault(check, f"the score {result.score!r} is not within 0..1")
-        if result.outcome is Outcome.VIOLATED and not result.findings:
-            raise _fault(check, "a violated result has no finding to show for it")
+        if problem := problem_of(result):
+            raise _fault(check, problem)
         episode = episodes[at] if check.needs_episode else None
         results.append(_completed(result, check, episode, test_id) if result.findings else result)
     return results

@@ -196,13 +196,89 @@ def test_a_report_that_cannot_be_written_turns_only_a_pass_into_3(project: Path)
         assert (project / "file").read_text() == ""
 
 
-def test_an_option_without_a_value_does_not_swallow_the_trace(project: Path) -> None:
-    done = assay("ci", "--sarif", "--junit", "bad.jsonl", cwd=project)
+@pytest.mark.parametrize("words", [("--sarif", "bad.jsonl"), ("bad.jsonl", "--sarif=lax.yaml"), ("--junit=bad.jsonl",)])
+def test_an_option_never_takes_an_input_for_its_report(project: Path, words: tuple[str, ...]) -> None:
+    (project / "lax.yaml").write_text('version: "2.0"\ntools: {deny: [x]}\n')
 
-    assert done.exit_code == 1
+    done = assay("ci", *words, cwd=project)
+
+    assert done.exit_code == 2
     assert (project / "bad.jsonl").read_text() == BAD
-    assert (project / "junit.xml").is_file()
-    assert (project / "sarif.json").is_file()
+    assert "deny: [x]" in (project / "lax.yaml").read_text()
+
+
+def test_two_reports_are_never_written_to_one_place(project: Path) -> None:
+    for words in (("--sarif=run.json",), ("--sarif=a.out", "--junit=a.out"), ("--sarif=-", "--junit=-")):
+        done = assay("ci", "good.jsonl", *words, cwd=project)
+
+        assert (done.exit_code, summary(project)["reason_code"]) == (2, "E_INVALID_ARGS"), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ci", "good.jsonl", "--format", "json", "-o", "good.jsonl"),
+        ("validate", "--policy", "policy.yaml", "good.jsonl", "--format", "json", "-o", "policy.yaml"),
+        ("validate", "good.jsonl", "--format", "sarif", "-o", "eval.yaml"),
+    ],
+)
+def test_the_output_never_overwrites_what_the_run_reads(project: Path, words: tuple[str, ...]) -> None:
+    before = {path.name: path.read_text() for path in project.iterdir()}
+
+    done = assay(*words, cwd=project)
+
+    assert done.exit_code == 2
+    assert {name: (project / name).read_text() for name in before} == before
+
+
+@pytest.mark.parametrize("command", ["ci", "validate"])
+def test_an_output_that_fails_never_softens_a_verdict(project: Path, command: str) -> None:
+    for trace, expected in (("bad.jsonl", 1), ("good.jsonl", 3)):
+        done = subprocess.run(
+            f"{sys.executable} -m assay_core {command} {trace} --format json >/dev/full",
+            shell=True,
+            cwd=project,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == expected, done.stderr
+        assert b"AttributeError" not in done.stderr
+        closed = subprocess.run(
+            f"{sys.executable} -m assay_core {command} {trace} >&-", shell=True, cwd=project, check=False
+        )
+        assert closed.returncode in (expected, 0 if trace == "good.jsonl" else expected)
+
+
+def test_what_a_plugin_prints_is_no_part_of_a_document(project: Path) -> None:
+    loud = project / "loud"
+    (loud / "acme_loud-1.0.dist-info").mkdir(parents=True)
+    (loud / "acme_loud-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-loud\nVersion: 1.0\n")
+    (loud / "acme_loud-1.0.dist-info" / "entry_points.txt").write_text("[assay.metrics]\nacme.loud = acme_loud:Loud\n")
+    (loud / "acme_loud.py").write_text(
+        "import attrs\n"
+        "from assay_core.model import MetricResult, Outcome\n"
+        "@attrs.frozen(kw_only=True)\n"
+        "class Options:\n"
+        "    pass\n"
+        "class Loud:\n"
+        "    types = {'acme.loud': Options}\n"
+        "    needs_episode = pure = True\n"
+        "    blocking = False\n"
+        "    needs = frozenset()\n"
+        "    def prepare(self, expectation, context):\n"
+        "        print('noise')\n"
+        "        return self\n"
+        "    def measure(self, episodes):\n"
+        "        print('more noise')\n"
+        "        return [MetricResult(outcome=Outcome.HELD) for _ in episodes]\n"
+    )
+    (project / "eval.yaml").write_text(suite_with("acme.loud"))
+
+    for command in ("ci", "validate"):
+        done = assay(command, "good.jsonl", "--format", "json", cwd=project, environment={"PYTHONPATH": str(loud)})
+
+        assert json.loads(done.out)["exit_code"] == 0, done.err
+        assert "noise" in done.err
 
 
 @pytest.mark.parametrize("target", ["bad.jsonl", "eval.yaml"])
@@ -211,7 +287,7 @@ def test_a_report_never_overwrites_what_the_run_reads(project: Path, target: str
 
     done = assay("ci", "eval.yaml", "bad.jsonl", "--report", f"sarif={target}", cwd=project)
 
-    assert (done.exit_code, summary(project)["reason_code"]) == (2, "E_INVALID_ARGS")
+    assert (done.exit_code, summary(project)["reason_code"]) == (2, "E_OUTPUT_IS_INPUT")
     assert (project / target).read_text() == before
 
 

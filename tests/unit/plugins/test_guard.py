@@ -36,14 +36,13 @@ def test_an_error_on_purpose_passes_as_it_is() -> None:
     assert caught.value is error
 
 
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, MemoryError, GeneratorExit])
-def test_what_is_not_the_plugins_doing_passes(kind: type[BaseException]) -> None:
-    with pytest.raises(kind), stage(RECORD, "read"):
-        raise kind
+def test_what_is_the_users_doing_passes() -> None:
+    with pytest.raises(KeyboardInterrupt), stage(RECORD, "read"):
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
-    "error", [SystemExit(0), RecursionError(), StopIteration(1), AssertionError(), BaseException()]
+    "error", [SystemExit(0), MemoryError(), GeneratorExit(), RecursionError(), StopIteration(1), BaseException()]
 )
 def test_everything_else_is_a_fault(error: BaseException) -> None:
     with pytest.raises(PluginFault), stage(RECORD, "read"):

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from assay_core.errors import ServiceError
-from assay_core.model import Episode, MetricResult, Outcome, ResultRow, Settings, Thresholds
+from assay_core.model import Episode, Finding, MetricResult, Outcome, ResultRow, Settings, Thresholds
 from assay_core.run.gate import decide
 from tests.unit.run import builders as build
 
@@ -146,6 +146,12 @@ def test_an_abstaining_judge_is_never_a_pass() -> None:
         ([MetricResult(outcome=Outcome.HELD, score=1.5)], "not within 0..1"),
         ([MetricResult(outcome=Outcome.VIOLATED)], "no finding"),
         (["held"], "MetricResult is due"),
+        ([MetricResult(outcome="violated", findings=build.VIOLATED.findings)], "is no Outcome"),  # type: ignore[arg-type]  # a lie
+        ([MetricResult(outcome=Outcome.HELD, score="1")], "not within 0..1"),  # type: ignore[arg-type]  # a lie
+        ([MetricResult(outcome=Outcome.HELD, details={"a": object()})], "JSON"),  # type: ignore[dict-item]  # a lie
+        ([MetricResult(outcome=Outcome.HELD, findings=(Finding(code="E", message="\ud800"),))], "no text"),
+        ([MetricResult(outcome=Outcome.HELD, findings=(Finding(code="E", message=b"x"),))], "no text"),  # type: ignore[arg-type]  # a lie
+        ([MetricResult(outcome=Outcome.HELD, findings=(Finding(code="E", message="x", severity="bad"),))], "severity"),  # type: ignore[arg-type]  # a lie
         (None, "NoneType where 1"),
     ],
 )
