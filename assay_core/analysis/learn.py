@@ -33,7 +33,7 @@ class Learnt:
     """What a trace shows. Every call it was learnt from fits it."""
 
     schemas: Mapping[str, JsonObject | None]  # tool to schema, sorted; None where the arguments have no common form
-    unnamed: tuple[str, ...] = ()  # tools whose names cannot be listed: as a pattern they would match others
+    unnamed: Mapping[str, str] = attrs.field(factory=dict)  # tools whose names cannot be listed, sorted, and why
     tasks: tuple[StarterTask, ...] = ()  # in the order of the trace; only tasks with calls
     most_calls: int = 0  # in one episode
     episodes: int = 0
@@ -138,11 +138,14 @@ def learn(episodes: Iterable[Episode], name: str) -> Learnt:
         raise InputError(
             code="E_TRACE_EMPTY", message=f"no episode of {name!r} calls a tool, so there is nothing to learn"
         )
-    unnamed = tuple(sorted(tool for tool in tools if not _can_be_listed(tool)))
+    unnamed = {tool: obstacle for tool in sorted(tools) if (obstacle := _obstacle(tool))}
+    listed = [
+        attrs.evolve(task, tools=tuple(each for each in task.tools if each not in unnamed)) for task in tasks.values()
+    ]
     return Learnt(
         schemas={tool: tools[tool].schema() for tool in sorted(tools) if tool not in unnamed},
         unnamed=unnamed,
-        tasks=tuple(task for task in tasks.values() if task.tools),
+        tasks=tuple(task for task in listed if task.tools),
         most_calls=most,
         episodes=count,
     )
@@ -161,14 +164,21 @@ def _add_task(tasks: dict[str, StarterTask], episode: Episode, calls: Sequence[T
         tasks[key] = StarterTask(prompt=prompt, episode=episode.id, tools=tuple(sorted(names)))
 
 
-def _can_be_listed(tool: str) -> bool:
-    """Tell whether a name means just itself in `tools.allow` and in `schemas`."""
-    return (
-        0 < len(tool) <= _MAX_NAME
-        and not any(mark in tool for mark in "*?")
-        and tool != "$defs"
-        and not tool.startswith("x-")
-    )
+def _obstacle(tool: str) -> str:
+    """Return why a name would not mean just itself in `tools.allow` and in `schemas`, "" if it does."""
+    if not (tool.isascii() and tool.isprintable()):
+        return "its name is not printable ASCII"  # it may look like another's; listing it would let it pass
+    if not tool or len(tool) > _MAX_NAME:
+        return f"its name is longer than {_MAX_NAME} characters" if tool else "it has no name"
+    if "*" in tool or "?" in tool:
+        return "as a pattern its name would allow others too"
+    if tool != tool.strip():
+        return "its name begins or ends with white space"
+    if tool.startswith("$"):
+        return "in a policy a name that begins with $ is no tool"
+    if tool.startswith("x-"):
+        return "in a policy a key that begins with x- is a remark, so its arguments would not be checked"
+    return ""
 
 
 def _literal(text: str) -> str:

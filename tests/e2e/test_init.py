@@ -56,9 +56,11 @@ def test_learnt_files_pass_the_trace_they_come_from_and_refuse_another_agent(tmp
 
 def test_hostile_trace_is_learnt_without_becoming_syntax(tmp_path: Path) -> None:
     records = [
-        {"tool": 'a"]\n  deny: [b', "args": {"k\n: x": "/p/a", "\u202e": "#"}},
+        {"tool": 'a"] #  deny: [b', "args": {"k\n: x": "/p/a", "\u202e": "#"}},
         {"tool": "*", "args": {}},
         {"tool": "read_file", "args": {"path": "/p/(a|b)/x.md"}},
+        {"tool": 'a"]\n  deny: [b', "args": {}},
+        {"tool": "r\u0435ad_file", "args": {}},
     ]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
 
@@ -66,10 +68,11 @@ def test_hostile_trace_is_learnt_without_becoming_syntax(tmp_path: Path) -> None
     done = assay(tmp_path, "validate", "t.jsonl", "--format", "json")
 
     assert "Left out the tool '*'" in made.stdout, shown(made)
+    assert r"Left out the tool 'r\u0435ad_file': its name is not printable ASCII" in made.stdout, shown(made)
     refused = {
         each["context"]["line"] for each in json.loads(done.stdout)["diagnostics"] if each["severity"] == "error"
     }
-    assert refused == {2}, shown(done)  # only the call of the tool that could not be listed
+    assert refused == {2, 4, 5}, shown(done)  # only the calls of the tools that could not be listed
 
 
 def test_learning_from_a_broken_trace_writes_nothing(tmp_path: Path) -> None:

@@ -72,11 +72,27 @@ def test_learn_gives_no_schema_where_arguments_are_no_object() -> None:
     assert learnt.schemas == {"t": None}
 
 
-def test_learn_leaves_out_tools_whose_names_are_patterns() -> None:
-    learnt = learn([episode(("*", {}), ("read", {}), ("x-y", {}), ("$defs", {}))], "t")
+@pytest.mark.parametrize(
+    ("tool", "obstacle"),
+    [
+        ("*", "as a pattern its name would allow others too"),
+        ("x-y", "a key that begins with x- is a remark"),
+        ("$defs", "a name that begins with $ is no tool"),
+        ("$other", "a name that begins with $ is no tool"),
+        ("r\u0435ad", "its name is not printable ASCII"),
+        ("read\u200b", "its name is not printable ASCII"),
+        ("read\n", "its name is not printable ASCII"),
+        (" read", "its name begins or ends with white space"),
+        ("r" * 101, "its name is longer than 100 characters"),
+    ],
+)
+def test_learn_leaves_out_a_tool_that_cannot_be_listed_and_says_why(tool: str, obstacle: str) -> None:
+    learnt = learn([episode((tool, {}), ("read", {}))], "t")
 
     assert list(learnt.schemas) == ["read"]
-    assert learnt.unnamed == ("$defs", "*", "x-y")
+    assert list(learnt.unnamed) == [tool]
+    assert obstacle in learnt.unnamed[tool]
+    assert [task.tools for task in learnt.tasks] == [("read",)]
 
 
 def test_learn_asks_of_a_task_only_the_tools_of_every_attempt() -> None:
