@@ -94,7 +94,7 @@ def test_an_unknown_flag_is_an_error(prepare) -> None:
     [
         ("must_contain", {"must_contain": ["a"]}),
         ("must_not_contain", {"must_not_contain": ["a"]}),
-        ("regex_match", {"pattern": ".*"}),
+        ("regex_match", {"pattern": "a"}),
         ("regex_not_match", {"pattern": "a"}),
         ("json_schema", {"json_schema": {"type": "object"}}),
     ],
@@ -115,6 +115,11 @@ def test_an_episode_without_a_response_is_never_silently_green(judge, episode, n
         ("must_not_contain", {"must_not_contain": []}),
         ("must_not_contain", {"must_not_contain": [""]}),
         ("regex_match", {"pattern": ""}),
+        ("regex_match", {"pattern": ".*"}),
+        ("regex_match", {"pattern": "x*", "flags": ["i"]}),
+        ("regex_match", {"pattern": "^"}),
+        ("regex_match", {"pattern": "good|"}),
+        ("regex_match", {"pattern": "(ok)?$"}),
         ("regex_not_match", {"pattern": ""}),
         ("json_schema", {}),
         ("json_schema", {"json_schema": "{}"}),
@@ -132,6 +137,11 @@ def test_a_check_that_could_never_fail_is_an_error_with_its_place(prepare, name,
     assert caught.value.code == "E_CFG_VACUOUS"
     assert caught.value.place is not None
     assert (caught.value.place.file, caught.value.place.line) == ("eval.yaml", 7)
+
+
+@pytest.mark.parametrize("pattern", ["^$", r"^\s*$", "^(yes|no)?$", r"\Bx*", r"\A\z", "a+"])
+def test_a_pattern_that_some_response_does_not_match_is_no_vacuous_check(judge, episode, pattern) -> None:
+    assert judge("regex_match", episode(response="b"), pattern=pattern).outcome is Outcome.VIOLATED
 
 
 ANSWER = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}

@@ -80,6 +80,9 @@ class RegexMatch(Deterministic):
     def prepare(self, expectation: Expectation, context: CheckContext) -> EachEpisode:  # noqa: ARG002 - contract
         """Compile the expression with the linear-time engine."""
         regex = _compiled(expectation)
+        if _matches_everything(regex):
+            text = f"{quoted(regex.pattern)} matches the empty text, and so every response"
+            raise vacuous(expectation, text, "write a pattern that some response does not match")
         fault = ("E_REGEX_NO_MATCH", f"the response does not match {quoted(regex.pattern)}")
         return _about_response("regex_match", lambda text: None if regex.search(text) else fault)
 
@@ -132,6 +135,18 @@ def _refuse_empty(expectation: Expectation, needles: Sequence[str]) -> None:
         raise vacuous(expectation, "the list is empty, so that the check could never fail", "list at least one text")
     if "" in needles:
         raise vacuous(expectation, "an empty text is contained in every response", "delete the empty text")
+
+
+def _matches_everything(regex: LinearRegex) -> bool:
+    r"""Tell whether a pattern plainly matches every text, since it matches the empty one.
+
+    What matches the empty text matches at the start, or the end, of any other too, unless it is tied to both
+    (`^$`) or to what stands there (`\b`): such patterns count as able to fail.
+    """
+    pattern = regex.pattern
+    tied_to_start, tied_to_end = ("^" in pattern or r"\A" in pattern), ("$" in pattern or r"\z" in pattern)
+    tied_to_words = any(mark in pattern for mark in (r"\b", r"\B", r"\<", r"\>"))
+    return not (tied_to_words or (tied_to_start and tied_to_end)) and regex.search("")
 
 
 def _compiled(expectation: Expectation) -> LinearRegex:
