@@ -1,6 +1,15 @@
 """Traces: sources, lines, calls, grouping into episodes, and writing. Public."""
 
-from assay_core.trace.calls import RecordError, call_outcome, call_with_result, error_text, read_call, take_text
+from assay_core.trace.calls import (
+    RecordError,
+    call_outcome,
+    call_with_result,
+    error_text,
+    holds_calls,
+    read_call,
+    same_json,
+    take_text,
+)
 from assay_core.trace.definitions import read_definitions
 from assay_core.trace.grouping import IDLE_BYTES, PROMPTLESS, EpisodeBuilder, Grouping
 from assay_core.trace.lines import Block, check_strict, invalid_line, iter_lines, read_blocks, refuse_line
@@ -25,6 +34,7 @@ __all__ = [
     "episode_events",
     "error_text",
     "event_line",
+    "holds_calls",
     "invalid_line",
     "iter_lines",
     "join_members",
@@ -34,6 +44,7 @@ __all__ = [
     "read_call",
     "read_definitions",
     "refuse_line",
+    "same_json",
     "spool_stdin",
     "split_members",
     "start_event",

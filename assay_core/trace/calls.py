@@ -7,7 +7,16 @@ import msgspec
 from assay_core.model import CallOutcome, JsonValue, ToolCall
 from assay_core.trace.members import Members, join_members, milliseconds, value_of
 
-__all__ = ["RecordError", "call_outcome", "call_with_result", "error_text", "read_call", "take_text"]
+__all__ = [
+    "RecordError",
+    "call_outcome",
+    "call_with_result",
+    "error_text",
+    "holds_calls",
+    "read_call",
+    "same_json",
+    "take_text",
+]
 
 _NULL = b"null"
 _NO_RESPONSE = "timeout/no_response"  # what importers of MCP transcripts write for a call nobody answered
@@ -27,16 +36,19 @@ def read_call(members: Members, index: int, line: int | None) -> ToolCall:
 
     Takes the tool (`tool_name`, `tool`, `name`), the arguments (`args`, `arguments`, `params`, `parameters`,
     `input`), `result`, `error`, the time (`ts_ms`, `timestamp`), `duration_ms`, `server`, `parent_id` and the id
-    (`call_id`, `id`, `tool_call_id`, else `<step_id>-<call_index>`). The first spelling found is used; an empty id
-    or server counts as absent.
+    (`call_id`, `id`, `tool_call_id`, else `<step_id>-<call_index>`). The first id found is used; an empty id or
+    server counts as absent.
 
     Raises:
-        RecordError: there is no tool, the tool or its arguments stand twice, or a member has the wrong type.
+        RecordError: there is no tool, two members state different tools or arguments, the call holds calls of its
+            own, or a member has the wrong type.
     """
-    tool = _take_first(members, _TOOL, clash="tool")
+    tool = _take_tool(members)
     if tool is None or not tool or tool.isspace():
         raise RecordError("the record names no tool")
     args = _take_args(members)
+    if members:
+        _refuse_second_call(members, tool, args)
     call_id = _take_id(members)
     result = _take_raw(members, "result")
     for name in _SAY_NOTHING:
@@ -115,20 +127,56 @@ def take_text(members: Members, name: str) -> str | None:
     raise RecordError(f"'{name}' is not a text")
 
 
-def _take_first(members: Members, names: tuple[str, ...], *, clash: str = "") -> str | None:
-    """Take the first of several spellings. With `clash`, two of them that differ are an error."""
-    found: str | None = None
-    for name in names:
-        if found is None:
-            found = take_text(members, name)
-        elif clash and name != "name" and name in members and take_text(members, name) not in (None, found):
-            raise RecordError(f"the record names two different values for its {clash}")
-    return found
+def holds_calls(raw: msgspec.Raw | None) -> bool:
+    """Tell whether a `tool_calls` member is there and says anything."""
+    return raw is not None and value_of(raw) not in (None, [])
+
+
+def same_json(one: bytes | None, other: bytes | None) -> bool:
+    """Tell whether two JSON texts have one value. 1, 1.0 and true are three."""
+    return one == other or _canonical(value_of(one)) == _canonical(value_of(other))
+
+
+def _canonical(value: JsonValue) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _take_tool(members: Members) -> str | None:
+    tool, where = None, ""
+    for name in _TOOL:
+        if name not in members or (text := take_text(members, name)) is None:
+            continue
+        if tool is None:
+            tool, where = text, name
+        elif text != tool:
+            raise RecordError(f"the record names two different values for its tool, in '{where}' and '{name}'")
+    return tool
+
+
+def _refuse_second_call(members: Members, tool: str, args: bytes | None) -> None:
+    """Refuse a call beside the one that was read, which nobody would look at."""
+    if holds_calls(members.get("tool_calls")):
+        raise RecordError("the call has 'tool_calls' of its own beside its tool")
+    if "meta" in members and isinstance(meta := value_of(members["meta"]), dict) and meta.get("tool_calls"):
+        raise RecordError("the call has 'meta.tool_calls' of its own beside its tool")
+    function = value_of(members.get("function"))
+    if not isinstance(function, dict):
+        return
+    if function.get("name") not in (None, tool):
+        raise RecordError("the record names two different tools, in its tool and in 'function'")
+    given = function.get("arguments")
+    if isinstance(given, str):
+        try:
+            given = value_of(given.encode())
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise RecordError("'function.arguments' is not JSON") from error
+    if given is not None and _canonical(given) != _canonical({} if args is None else value_of(args)):
+        raise RecordError("the record states two different arguments, in its own and in 'function'")
 
 
 def _take_id(members: Members) -> str | None:
     """Take the id of a call; what `step_id` and `call_index` say beyond it stays."""
-    explicit = _take_first(members, _ID)
+    explicit = next((text for name in _ID if (text := take_text(members, name)) is not None), None)
     step_id = take_text(members, "step_id")
     call_index = value_of(members.pop("call_index", None))
     if call_index is not None and not (type(call_index) is int and 0 <= call_index < 2**32):
@@ -144,7 +192,15 @@ def _take_id(members: Members) -> str | None:
 def _take_args(members: Members) -> bytes | None:
     if "args" in members and "arguments" in members:
         raise RecordError("the record has both 'args' and 'arguments'")
-    return next((_take_raw(members, name) for name in _ARGS if name in members), None)
+    args, where = None, ""
+    for name in _ARGS:
+        if name not in members or (raw := _take_raw(members, name)) is None:
+            continue
+        if args is None:
+            args, where = raw, name
+        elif not same_json(args, raw):
+            raise RecordError(f"the record states two different arguments, in '{where}' and '{name}'")
+    return args
 
 
 def _take_raw(members: Members, name: str) -> bytes | None:

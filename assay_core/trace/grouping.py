@@ -189,6 +189,10 @@ class Grouping:
         for builder in over:
             self.finish(builder)
 
+    def unended(self) -> tuple[EpisodeBuilder, ...]:
+        """Return the open episodes that should have an end."""
+        return tuple(self._explicit.values())
+
     def close(self) -> None:
         """End everything: the trace is over."""
         self.interrupt()

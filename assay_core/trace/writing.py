@@ -18,6 +18,9 @@ _encode = msgspec.json.Encoder().encode
 _NULL = b"null"
 _RESOURCES = {"file": ("file_open", "path"), "net": ("net_connect", "dest"), "exec": ("proc_exec", "path")}
 
+_CALLS = frozenset({"tool_calls", "tool", "tool_name"})
+_SPELLINGS = frozenset({"name", "arguments", "params", "parameters", "input", "function"})
+
 _Written = dict[str, bytes | msgspec.Raw]
 
 
@@ -81,9 +84,23 @@ def _line(members: _Written) -> bytes:
 
 def _merged(members: _Written, extra: Mapping[str, bytes | msgspec.Raw], *given: str) -> _Written:
     """Add further members. One that has a field's name replaces it where it is the fuller value, else it is renamed."""
+    is_call = members["type"] == b'"tool_call"'
     for name, raw in extra.items():
-        members[f"record_{name}" if name in members and name not in given else name] = raw
+        taken = (name in members and name not in given) or _states_call(name, raw, is_call=is_call)
+        members[f"record_{name}" if taken else name] = raw
     return members
+
+
+def _states_call(name: str, raw: bytes | msgspec.Raw, *, is_call: bool) -> bool:
+    """Tell whether a further member would be read as a call that its event does not make."""
+    if name in _CALLS:
+        return True
+    if not is_call:
+        return name in ("args", "arguments")
+    if name == "meta":
+        meta = value_of(raw)
+        return isinstance(meta, dict) and bool(meta.get("tool_calls"))
+    return name in _SPELLINGS
 
 
 def _start(episode: Episode, extra: _Written) -> _Written:

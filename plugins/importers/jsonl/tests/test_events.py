@@ -87,7 +87,9 @@ def test_upgraded_v1_record_has_the_calls_of_its_meta(read: Read) -> None:
     call = {"type": "tool_call", "episode_id": "e", "step_id": "s", "timestamp": 1, "tool_name": "own"}
 
     assert [c.tool for c in read({**START, "meta": meta}, END)[0].tool_calls] == ["t"]
-    assert [c.tool for c in read({**START, "meta": meta}, call, END)[0].tool_calls] == ["own"]
+    with pytest.raises(InputError, match=r"'meta.tool_calls' states other calls"):
+        read({**START, "meta": meta}, call, END)
+    assert [c.tool for c in read({**START, "meta": meta}, {**call, "tool_name": "t"}, END)[0].tool_calls] == ["t"]
     with pytest.raises(InputError, match="'tool_calls' is not an array"):
         read({**START, "meta": {"tool_calls": 5}}, END)
 

@@ -23,7 +23,9 @@ __all__ = [
 
 ABSENT = Raw()  # what `args` and `result` are where the line has none
 _Text = str | None | UnsetType
-_Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | None | UnsetType
+_Whole = Annotated[int, msgspec.Meta(gt=-(2**63), le=2**63 - 1)]
+_Fraction = Annotated[float, msgspec.Meta(gt=-(2.0**63), lt=2.0**63)]  # as for `milliseconds`
+_Number = _Whole | _Fraction | None | UnsetType
 
 
 class PlainCall(Protocol):
@@ -58,7 +60,7 @@ class EventCall(
     type: Literal["tool_call"]
     key: str
     step_id: str
-    ts_ms: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float
+    ts_ms: _Whole | _Fraction
     tool: str
     call_index: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] | UnsetType | None = UNSET
     args: Raw = ABSENT

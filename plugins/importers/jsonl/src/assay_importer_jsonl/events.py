@@ -12,17 +12,19 @@ from assay_core.trace import (
     Members,
     RecordError,
     call_with_result,
+    holds_calls,
     join_members,
     milliseconds,
     read_call,
     read_definitions,
+    same_json,
     split_members,
     take_text,
     value_of,
 )
-from assay_importer_jsonl.records import group_key, read_calls, read_episode_members
+from assay_importer_jsonl.records import calls_of, check_repeated, group_key, read_calls, read_episode_members
 
-__all__ = ["EVENT_TYPES", "read_event"]
+__all__ = ["EVENT_TYPES", "read_event", "read_recorded"]
 
 _RESOURCES: dict[str, tuple[ResourceKind, str]] = {
     "file_open": ("file", "path"),
@@ -42,6 +44,8 @@ def read_event(kind: str, members: Members, line: int, groups: Grouping, report:
         RecordError: a member is missing or has the wrong type.
         InputError: E_TRACE_DUPLICATE.
     """
+    if kind not in ("tool_call", "call_tool"):
+        _refuse_calls(kind, members)
     if kind == "episode_start":
         _start(members, groups.start(_required(members, "episode_id"), line))
     elif kind == "episode_end":
@@ -54,6 +58,34 @@ def read_event(kind: str, members: Members, line: int, groups: Grouping, report:
         _result(members, line, groups, report)
     else:
         _resource(kind, members, line, groups)
+
+
+def read_recorded(builder: EpisodeBuilder, line: int) -> None:
+    """Read the calls of an episode's `meta.tool_calls`, unless its events state them: then they must be the same.
+
+    An upgraded V1 record has its calls nowhere else.
+
+    Raises:
+        RecordError: they are others, or none.
+    """
+    recorded = (_members_of(builder.extra.get("meta")) or {}).get("tool_calls")
+    if builder.calls:
+        check_repeated(recorded, calls_of(builder), line)
+    else:
+        read_calls(recorded, builder, line)
+
+
+def _refuse_calls(kind: str, members: Members) -> None:
+    """Refuse a call in an event of another kind, where nobody would look at it."""
+    if holds_calls(members.get("tool_calls")):
+        raise RecordError(f"the {kind} has 'tool_calls' beside its 'type': only records without events have them")
+    if kind == "tool_result":
+        return  # it may name the call that it belongs to
+    names = [name for name in ("tool_name", "tool", "name") if name in members and not _is_null(members[name])]
+    args = [name for name in ("args", "arguments") if name in members and not _is_null(members[name])]
+    if names and (args or names[0] != "name"):
+        what = " and ".join(f"'{name}'" for name in (names[0], *args))
+        raise RecordError(f"the {kind} states a call with {what} beside its 'type': that is an event of its own")
 
 
 def _start(members: Members, builder: EpisodeBuilder) -> None:
@@ -92,13 +124,16 @@ def _end(members: Members, line: int, groups: Grouping, report: ImportReport) ->
     if time is not None and bytes(time) not in (b"0", b"null"):
         builder.extra["end_timestamp"] = time
     read_episode_members(members, builder)
+    if "meta" in members and builder.calls:
+        check_repeated((_members_of(members["meta"]) or {}).get("tool_calls"), calls_of(builder), line)
+    elif holds_calls((_members_of(members.get("meta")) or {}).get("tool_calls")):
+        raise RecordError("'meta.tool_calls' stands in an episode_end whose episode has 'meta' already")
     for name, raw in members.items():
         if name in _OF_THE_START or name in builder.extra:
             report.drop(f"member {name} of an episode_end")
         else:
             builder.extra[name] = raw
-    if not builder.calls:  # an upgraded V1 record has its calls nowhere else
-        read_calls((_members_of(builder.extra.get("meta")) or {}).get("tool_calls"), builder, line)
+    read_recorded(builder, line)
     builder.ended = True
     groups.finish(builder)
 
@@ -190,6 +225,11 @@ def _result(members: Members, line: int, groups: Grouping, report: ImportReport)
     for name in ("tool", "tool_name", "name"):
         if value_of(members.get(name)) == call.tool:
             del members[name]
+        elif name != "name" and not _is_absent(members.get(name)):
+            raise RecordError(f"the tool of the result's '{name}' is not {call.tool!r}, that of its call")
+    for name in ("args", "arguments"):
+        if not _is_absent(members.get(name)) and not same_json(bytes(members[name]), call.args_json or b"{}"):
+            raise RecordError(f"the result's '{name}' are not the arguments of its call")
     for name in members:
         report.drop(f"member {name} of a tool_result")
 

@@ -16,6 +16,7 @@ from assay_core.trace import (
     Members,
     RecordError,
     check_strict,
+    invalid_line,
     read_blocks,
     refuse_line,
     split_members,
@@ -23,7 +24,7 @@ from assay_core.trace import (
 )
 from assay_importer_jsonl.bulk import CallAdder, UnsoundLine
 from assay_importer_jsonl.call_lines import CallLine, Spelling, bare_decoder, decode_event, spelling_of
-from assay_importer_jsonl.events import EVENT_TYPES, read_event
+from assay_importer_jsonl.events import EVENT_TYPES, read_event, read_recorded
 from assay_importer_jsonl.records import read_record
 from assay_importer_jsonl.sniffing import likelihood
 
@@ -57,7 +58,7 @@ class JsonlImporter:
         for block in read_blocks(source):
             reader.read(block)
             yield from reader.groups.take()
-        reader.groups.close()
+        reader.close()
         yield from reader.groups.take()
 
 
@@ -92,6 +93,15 @@ class _Reader:
         if suspicious_lines(block.data, values):
             self._check_lines(block)
         groups.settle()
+
+    def close(self) -> None:
+        """End every episode. One without its end has the calls of its `meta` all the same."""
+        for builder in self.groups.unended():
+            try:
+                read_recorded(builder, builder.line)
+            except RecordError as error:
+                raise invalid_line(b"", builder.line, self._source, str(error)) from error
+        self.groups.close()
 
     def _decode_calls(self, lines: list[bytes]) -> list[CallLine | None]:
         """Decode the lines that are calls; None stands for every other line."""

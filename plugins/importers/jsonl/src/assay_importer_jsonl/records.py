@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from assay_core.contracts import ImportReport
-from assay_core.model import Usage
+from assay_core.model import ToolCall, Usage
 from assay_core.trace import (
     EpisodeBuilder,
     Grouping,
     Members,
     RecordError,
+    join_members,
     read_call,
     read_definitions,
+    same_json,
     split_members,
     take_text,
     value_of,
 )
 
-__all__ = ["GROUP_KEYS", "group_key", "read_calls", "read_episode_members", "read_record"]
+__all__ = [
+    "GROUP_KEYS",
+    "calls_of",
+    "check_repeated",
+    "group_key",
+    "read_calls",
+    "read_episode_members",
+    "read_record",
+]
 
 GROUP_KEYS = ("episode_id", "session_id", "run_id", "test_id")
 _CALL_MEMBERS = (
     "tool", "tool_name", "name", "args", "arguments", "params", "parameters", "input", "result", "error", "ts_ms",
-    "timestamp", "duration_ms", "server", "call_id", "id", "parent_id",
+    "timestamp", "duration_ms", "server", "call_id", "id", "parent_id", "function",
 )  # fmt: skip
 _NULL_IS_ABSENT = (
     *GROUP_KEYS, "request_id", "prompt", "response", "text", "outcome", "context", "usage", "meta", "tool_definitions",
@@ -94,9 +106,12 @@ def _read_prompt_record(members: Members, line: int, groups: Grouping, report: I
         call = {name: members.pop(name) for name in _CALL_MEMBERS if name in members}
         builder.add_call(read_call(call, 0, line))
     read_calls(members.pop("tool_calls", None), builder, line)
+    recorded = _object(members.get("meta")).get("tool_calls")
     read_episode_members(members, builder)
     if not builder.calls:
-        read_calls(_object(builder.extra.get("meta")).get("tool_calls"), builder, line)
+        read_calls(recorded, builder, line)
+    else:
+        check_repeated(recorded, calls_of(builder), line)
     _keep(members, builder, report)
     groups.finish(builder)
 
@@ -111,14 +126,18 @@ def _read_tool_record(members: Members, line: int, groups: Grouping, report: Imp
         members.pop("test_id", None)
     _take_response(members, builder)
     calls = members.pop("tool_calls", None)
+    recorded = _take_recorded(members)
     read_episode_members(members, builder)
+    before = builder.calls
     if _names_tool(members):
         builder.add_call(read_call(members, builder.calls, line))
         members = {}
-    before = builder.calls
     read_calls(calls, builder, line)
-    if before == builder.calls and calls is None:
-        read_calls(_object(builder.extra.get("meta")).get("tool_calls") if not builder.calls else None, builder, line)
+    if not builder.calls:
+        read_calls(recorded, builder, line)
+    elif recorded is not None:
+        own = builder.calls - before or builder.calls  # a record without calls repeats those of the run
+        check_repeated(recorded, calls_of(builder)[-own:], line)
     _keep(members, builder, report)
 
 
@@ -145,6 +164,43 @@ def read_calls(raw: msgspec.Raw | None, builder: EpisodeBuilder, line: int) -> N
             builder.add_call(read_call(element, builder.calls, line))
         except RecordError as error:
             raise RecordError(f"tool_calls[{position}]: {error}") from error
+
+
+def calls_of(builder: EpisodeBuilder) -> list[ToolCall]:
+    """Return the calls that an episode has so far."""
+    return [event for event in builder.events if isinstance(event, ToolCall)]
+
+
+def check_repeated(raw: msgspec.Raw | None, calls: Sequence[ToolCall], line: int) -> None:
+    """See that `meta.tool_calls` says nothing else than the calls that were read from where they belong.
+
+    Raises:
+        RecordError: it names another call, or one of them with other arguments or another result.
+    """
+    if raw is None or not _is_set(raw):
+        return
+    repeated = EpisodeBuilder("", line)
+    read_calls(raw, repeated, line)
+    again = calls_of(repeated)
+    if again and not (len(again) == len(calls) and all(map(_same_call, again, calls))):
+        raise RecordError("'meta.tool_calls' states other calls than the record or its events do")
+
+
+def _same_call(one: ToolCall, other: ToolCall) -> bool:
+    if one.tool != other.tool or not same_json(one.args_json or b"{}", other.args_json or b"{}"):
+        return False
+    return one.result_json is None or other.result_json is None or same_json(one.result_json, other.result_json)
+
+
+def _take_recorded(members: Members) -> msgspec.Raw | None:
+    """Take `tool_calls` out of `meta`: what one record of a run repeats says nothing of the whole run."""
+    meta = _object(members.get("meta"))
+    recorded = meta.pop("tool_calls", None)
+    if recorded is not None:
+        members["meta"] = msgspec.Raw(join_members(meta))
+        if not meta:
+            del members["meta"]
+    return recorded
 
 
 def _take_response(members: Members, builder: EpisodeBuilder) -> None:
@@ -190,7 +246,9 @@ def _answers(members: Members) -> bool:
 def _names_tool(members: Members) -> bool:
     if "tool" in members or "tool_name" in members:
         return True
-    return "name" in members and any(name in members for name in _ARGS)
+    if "name" not in members:
+        return False
+    return any(name in members for name in _ARGS) or bytes(members.get("input", b""))[:1] == b"{"
 
 
 def _present(members: Members, name: str) -> bool:
