@@ -63,9 +63,11 @@ def validate(report: Report, path: str | None, input_path: str | None, strict: b
     from pathlib import Path
 
     from assay_core.cli.policy_report import as_json, as_text
+    from assay_core.commandline.overwriting import refuse_overwriting
     from assay_core.policy.load import load_policy
 
     file = _named(path, input_path) or _found()
+    refuse_overwriting("--output", report.output, {"policy": Path(file)})
     policy = load_policy(Path(file))
     old = [notice for notice in policy.notices if notice.code in ("W_POLICY_MIGRATED", "W_POLICY_SCHEMAS_ONLY")]
     if deny_deprecations and old:

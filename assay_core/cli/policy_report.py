@@ -40,7 +40,7 @@ def as_text(policy: Policy) -> str:
     count = len(policy.notices)
     title = policy.name or "a policy without a name"
     lines = [
-        f"{sanitise(policy.form.file)}: {sanitise(title)}: {len(policy.rules)} rules, "
+        f"{sanitise(policy.form.file)}: {sanitise(title)}: {len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}, "
         f"{count or 'no'} finding{'' if count == 1 else 's'}",
         f"digest: {policy.digest}",
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assay_core.cli.store_place import store_path
 from assay_core.cli.words import Words
+from assay_core.commandline.overwriting import refuse_overwriting
 from assay_core.config import Defaults, discover, kind_of
 from assay_core.errors import UsageError
 from assay_core.model import JsonValue
@@ -17,7 +18,6 @@ from assay_core.run.request import CacheMode, Command, ReportRequest, RunRequest
 __all__ = ["make_request", "out_dir", "wanted_reports"]
 
 _DOCUMENTS = (".yaml", ".yml")
-_INPUTS = (*_DOCUMENTS, ".jsonl", ".ndjson")
 _SERVICES = (
     "embedder",
     "embedding_model",
@@ -52,7 +52,11 @@ def make_request(
     if suite is None and policy is None:
         raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
     inputs = {"suite": suite, "policy": policy, "trace": trace}
-    _refuse_overwriting(reports, output, {kind: path for kind, path in inputs.items() if path is not None})
+    read = {kind: path for kind, path in inputs.items() if path is not None}
+    for wanted in reports:
+        if not wanted.by_default:
+            refuse_overwriting(f"the {wanted.name} report", wanted.path, read)
+    refuse_overwriting("--output", output, read)
     return RunRequest(
         command=command,
         suite=suite,
@@ -144,28 +148,6 @@ def wanted_reports(words: Words) -> list[ReportRequest]:
         if value is not None:
             wanted.append(ReportRequest(name=name, path=value or None))
     return wanted
-
-
-def _refuse_overwriting(reports: Sequence[ReportRequest], output: str | None, inputs: Mapping[str, Path]) -> None:
-    """No report takes the place of a file that the run reads, or of one that looks like it.
-
-    `--sarif trace.jsonl` means the report's file, as `--sarif=trace.jsonl` does: better refused than guessed.
-    """
-    written = [(f"the {wanted.name} report", wanted.path) for wanted in reports if not wanted.by_default]
-    for what, text in (*written, ("--output", output)):
-        if text in (None, "-") or not (path := Path(str(text))).exists():
-            continue
-        for kind, file in inputs.items():
-            if file.exists() and path.samefile(file):
-                raise UsageError(
-                    code="E_OUTPUT_IS_INPUT",
-                    message=f"{what} would overwrite the {kind} {str(file)!r}",
-                )
-        if path.suffix in _INPUTS:
-            raise UsageError(
-                code="E_OUTPUT_IS_INPUT",
-                message=f"{what} would overwrite {str(path)!r}, which looks like a file to read",
-            )
 
 
 def _sorted_out(words: Words, defaults: Defaults) -> dict[str, Path]:

@@ -220,6 +220,8 @@ def test_two_reports_are_never_written_to_one_place(project: Path) -> None:
         ("ci", "good.jsonl", "--format", "json", "-o", "good.jsonl"),
         ("validate", "--policy", "policy.yaml", "good.jsonl", "--format", "json", "-o", "policy.yaml"),
         ("validate", "good.jsonl", "--format", "sarif", "-o", "eval.yaml"),
+        ("policy", "validate", "policy.yaml", "-o", "policy.yaml"),
+        ("policy", "validate", "policy.yaml", "--format", "json", "-o", "policy.yaml"),
     ],
 )
 def test_the_output_never_overwrites_what_the_run_reads(project: Path, words: tuple[str, ...]) -> None:
