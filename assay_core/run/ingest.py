@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -18,6 +19,10 @@ __all__ = ["Chosen", "Trace", "batches", "choose_importer", "notices_of"]
 
 GROUP = "assay.importers"
 _HEAD_BYTES = 64 * 1024
+_MARKS = (  # UTF-32 first: in little endian its mark begins with that of UTF-16
+    (codecs.BOM_UTF8, "UTF-8"), (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
+)  # fmt: skip
 _BATCH_EPISODES = 1_024
 _KINDS_NAMED = 8  # of what an importer leaves out; `assay import` lists all
 _BATCH_EVENTS = 8_192  # whichever comes first: memory grows with the largest episode, not with the file
@@ -63,7 +68,23 @@ def choose_importer(drivers: Drivers, source: BinarySource, trace_format: str | 
             notices.append(
                 Notice(code="W_TRACE_DROPPED", message=f"importer {record.name!r} was not asked: {error.message}")
             )
+    if all(likelihood <= 0 for likelihood, _, _ in candidates) and (encoding := _foreign_encoding(head)):
+        raise InputError(
+            code="E_TRACE_FORMAT",
+            message=f"{source.name!r} {encoding}; a trace is UTF-8 without a byte order mark",
+            remedy="write the trace again as UTF-8 without a byte order mark",
+        )
     return _surest(candidates, source, tuple(notices))
+
+
+def _foreign_encoding(head: bytes) -> str:
+    """Say which encoding other than plain UTF-8 the first bytes show, "" for none."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return f"begins with the byte order mark of {name}"
+    if head[:1] and b"\x00" in head[:4]:
+        return "has zero bytes where text should be, as the encodings UTF-16 and UTF-32 have"
+    return ""
 
 
 def _surest(
