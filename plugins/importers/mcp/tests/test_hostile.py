@@ -98,6 +98,70 @@ def test_a_document_that_is_wrong_names_its_line(document: bytes, words: str, li
     assert caught.value.place.line == line
 
 
+def call(params: bytes, method: bytes = b"tools/call") -> bytes:
+    return b'{"jsonrpc":"2.0","id":2,"method":"%b","params":%b}' % (method, params)
+
+
+SHELL = call(b'{"name":"shell"}')
+WRAPPED = json.dumps(SHELL.decode()).encode()
+TWICE = json.dumps(WRAPPED.decode()).encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (call(b'{"name":"ls","tool":"shell"}'), "'params.name' and 'params.tool'"),
+        (call(b'{"name":"ls","tool_name":"shell"}'), "'params.name' and 'params.tool_name'"),
+        (call(b'{"name":"ls","Name":"shell"}'), "'params.name' and 'params.Name'"),
+        (call(b'{"name":"ls","args":{"p":1}}'), "'params.arguments' and 'params.args'"),
+        (call(b'{"name":"ls","arguments":{"p":1},"input":{"p":true}}'), "'params.arguments' and 'params.input'"),
+        (call(b'{"name":"ls","arguments":{},"Arguments":{"p":1}}'), "'params.arguments' and 'params.Arguments'"),
+        (call(b'{"name":"shell"}', b"Tools/Call"), "'Tools/Call' is not 'tools/call'"),
+        (call(b'{"name":"shell"}', b" tools/call"), "' tools/call' is not 'tools/call'"),
+        (call(b"{}", b"TOOLS/LIST"), "'TOOLS/LIST' is not 'tools/list'"),
+        (SHELL.replace(b'"method"', b'"Method"'), "'Method'"),
+        (b'{"id":2,"message":%b}' % WRAPPED, "'message' carries a message"),
+        (b'{"message":%b}' % WRAPPED, "'message' carries a message"),
+        (b'{"message":%b}' % TWICE, "'message' carries a message"),
+        (b'{"message":%b}' % SHELL, "'message' carries a message"),
+        (b'{"message":[%b]}' % SHELL, "'message' carries a message"),
+        (b'{"jsonrpc":"2.0","id":2,"method":"ping","data":%b}' % WRAPPED[:-2] + b'"}', "'data' carries a message"),
+        (ENTRY % TWICE, "wrapped in a text"),
+        (b'{"t":1,"dir":"c2s","raw":"{\\"jsonrpc\\":\\"2.0\\"}","message":%b}' % WRAPPED, "'message' carries"),
+    ],
+)
+def test_a_call_that_hides_beside_what_is_read_is_an_error(read: Read, line: bytes, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(CALL, line)
+
+    assert caught.value.code == "E_TRACE_INVALID"
+    assert words in caught.value.message
+    assert caught.value.place is not None
+    assert caught.value.place.line == 2
+
+
+@pytest.mark.parametrize("entry", [b'{"request":{"message":%b}}', b'{"sse":{"message":%b}}'])
+def test_a_transcript_hides_no_message(entry: bytes) -> None:
+    document = b'{"transport":"streamable-http","entries":[%b]}' % (entry % WRAPPED)
+
+    with pytest.raises(InputError, match="'message' carries a message"):
+        list(McpImporter().read(MemorySource(document, "s.json"), ImportReport()))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        call(b'{"name":"shell","tool":"shell","args":{}}'),
+        b'{"t":1,"dir":"c2s","raw":%b,"message":%b}' % (WRAPPED, SHELL),
+        SHELL[:-1] + b',"message":"sent to the server"}',
+    ],
+)
+def test_what_only_repeats_or_remarks_is_read(read: Read, line: bytes) -> None:
+    (episode,) = read(CALL, line)
+
+    assert [each.tool for each in episode.tool_calls] == ["a", "shell"]
+
+
 @pytest.mark.parametrize("opening", [b"", b"[\n"], ids=["lines", "document"])
 def test_limits_of_size_and_depth_hold(opening: bytes) -> None:
     deep = CALL.replace(b'"arguments":{}', b'"arguments":' + b"[" * 200 + b"]" * 200)

@@ -142,14 +142,14 @@ def test_a_listing_that_changes_is_kept_beside_the_first_so_that_drift_shows(rea
     assert [each.name for each in episode.tool_definitions or ()] == ["a", "evil"]
 
 
-def test_further_parameters_are_kept_apart_and_never_take_the_place_of_the_tool(read: Read) -> None:
-    params = {"name": "rm", "arguments": {}, "tool_name": "safe", "_meta": {"progressToken": 1, "access_token": "x"}}
+def test_further_parameters_are_kept_apart_without_their_secrets(read: Read) -> None:
+    params = {"name": "rm", "arguments": {}, "label": "safe", "_meta": {"progressToken": 1, "access_token": "x"}}
 
     (episode,) = read(call(1, params=params))
 
     assert episode.tool_calls[0].tool == "rm"
     assert episode.tool_calls[0].extra == {
-        "mcp": {"params": {"tool_name": "safe", "_meta": {"access_token": "[REDACTED]"}}}
+        "mcp": {"params": {"label": "safe", "_meta": {"access_token": "[REDACTED]"}}}
     }
 
 

@@ -8,15 +8,32 @@ from typing import Literal, NamedTuple, TypeAlias
 import msgspec
 
 from assay_core.contracts import ImportReport
+from assay_core.documents.strict_json import DECODE_ERRORS
+from assay_core.model import JsonValue
 from assay_core.trace import Members, RecordError, milliseconds, value_of
 
-__all__ = ["TIMES", "Key", "Message", "Sender", "count_dropped", "is_message", "read_message", "take_time"]
+__all__ = [
+    "CARRIERS",
+    "TIMES",
+    "Key",
+    "Message",
+    "Sender",
+    "carries_message",
+    "count_dropped",
+    "is_message",
+    "read_message",
+    "refuse_carried",
+    "take_time",
+]
 
 Sender: TypeAlias = Literal["client", "server"]
 # A JSON-RPC id: the text "1" is not the number 1, and no dictionary takes one for the other.
 Key: TypeAlias = str | int | float
 
 TIMES = ("t", "ts", "time", "timestamp_ms", "timestamp", "ts_ms")
+CARRIERS = ("raw", "message", "msg", "payload", "data", "body")
+_ENVELOPE = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_MAX_WRAPS = 4
 _MESSAGE_TIMES = ("timestamp_ms", "timestamp")
 _SECONDS_BELOW = 1e11  # a smaller time counts seconds: as milliseconds it would lie in 1973
 _MAX_NAMES = 40  # a report with more names than this is hostile
@@ -53,7 +70,10 @@ def read_message(
     raw_id, raw_method = take("id", None), take("method", None)
     params, result, error = take("params", None), take("result", None), take("error", None)
     own_time = take_time(members, _MESSAGE_TIMES) if members else None
+    refuse_carried(members)
     for name in members:
+        if name.strip().lower() in _ENVELOPE:
+            raise RecordError(f"the member {name!r} is none of JSON-RPC, and no other spelling of one is read")
         count_dropped(report, f"member {name!r} of a message")
     method = value_of(raw_method)
     if error is not None and bytes(error) == b"null":
@@ -66,6 +86,44 @@ def read_message(
         report.drop("message without method, result or error")
         return None
     return Message(line, sender, own_time if ts_ms is None else ts_ms, _key(raw_id), method, params, result, error)
+
+
+def refuse_carried(members: Members, read: JsonValue = None) -> None:
+    """Refuse a further member that carries a message nobody would look at.
+
+    Args:
+        members: What is left of a record once its message was taken out of it.
+        read: The message that was taken; a member that repeats it is one message, not two.
+
+    Raises:
+        RecordError: a member holds another message, as an object, an array, or a text of JSON.
+    """
+    for name in CARRIERS:
+        if name in members and carries_message(value := value_of(members[name])) and _plain(value) != _plain(read):
+            raise RecordError(f"{name!r} carries a message of its own, where none is read")
+
+
+def carries_message(value: JsonValue) -> bool:
+    """Tell whether a value is a JSON-RPC message or an array with one, or a text of such JSON."""
+    value = _plain(value)
+    if isinstance(value, str):  # no sound JSON: it may still be meant as a message
+        text = value.lstrip(' \t\r\n"\\')
+        return text.startswith(("{", "[")) and ("jsonrpc" in text or "method" in text)
+    if isinstance(value, list):
+        return any(isinstance(each, dict) and ("jsonrpc" in each or "method" in each) for each in value)
+    return isinstance(value, dict) and ("jsonrpc" in value or "method" in value)
+
+
+def _plain(value: JsonValue) -> JsonValue:
+    """Return what a text of JSON says, however often it was made a text; other values as they are."""
+    for _ in range(_MAX_WRAPS):
+        if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
+            break
+        try:
+            value = value_of(value.encode())
+        except DECODE_ERRORS:
+            break
+    return value
 
 
 def take_time(members: Members, names: Sequence[str]) -> float | None:

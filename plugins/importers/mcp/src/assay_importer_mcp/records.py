@@ -10,7 +10,17 @@ from assay_core.contracts import ImportReport
 from assay_core.documents.strict_json import StrictJsonError, decode_strict
 from assay_core.model import JsonValue
 from assay_core.trace import Members, RecordError, split_members, value_of
-from assay_importer_mcp.messages import TIMES, Message, Sender, count_dropped, is_message, read_message, take_time
+from assay_importer_mcp.messages import (
+    TIMES,
+    Message,
+    Sender,
+    carries_message,
+    count_dropped,
+    is_message,
+    read_message,
+    refuse_carried,
+    take_time,
+)
 from assay_importer_mcp.redaction import authorization_discovery, count_headers
 
 __all__ = ["DIRECTIONS", "PAYLOADS", "RecordReader"]
@@ -75,7 +85,9 @@ class RecordReader:
         payload = next((each for each in PAYLOADS if each in members), None)
         if payload is None:
             raise RecordError(f"the record has none of {', '.join(PAYLOADS)}")
-        yield from self._read_payload(members.pop(payload), line, sender, ts_ms)
+        raw = members.pop(payload)
+        refuse_carried(members, value_of(raw))
+        yield from self._read_payload(raw, line, sender, ts_ms)
         self._count(members, "a wire record")
 
     def _read_entry(self, members: Members, line: int, direction: str, ts_ms: float | None) -> Iterator[Message]:
@@ -94,6 +106,7 @@ class RecordReader:
         members.pop("id", None)
         if message is None:
             raise RecordError("the entry has no 'message'")
+        refuse_carried(members, value_of(message))
         yield from self._read_object(message, line, sender, ts_ms)
         if answer is not None and bytes(answer) != b"null":
             known = isinstance(duration, (int, float)) and not isinstance(duration, bool)
@@ -106,6 +119,8 @@ class RecordReader:
         if isinstance(value, str):
             text = value.strip().encode("utf-8")
             if not text.startswith((b"{", b"[")):
+                if carries_message(value):
+                    raise RecordError("the message on the wire is wrapped in a text of its own")
                 self._report.drop("text on the wire that is no message" if text else "empty line on the wire")
                 return
             try:
@@ -136,6 +151,7 @@ class RecordReader:
         if present[0] == "response":
             self._discover(raw)
         ts_ms = take_time(members, TIMES)
+        refuse_carried(members, value_of(part))
         for name in ("headers", "transport_context"):
             self._count_headers(members.pop(name, None))
         self._count(members, "a transcript's entry")
@@ -152,6 +168,7 @@ class RecordReader:
             return
         event.pop("id", None)
         data = event.pop("data", None)
+        refuse_carried(event, value_of(data))
         self._count(event, "a stream event")
         if data is not None:
             yield from self._read_payload(data, line, "server", ts_ms)
@@ -167,6 +184,7 @@ class RecordReader:
             return
         self._count_headers(members.pop("headers", None))
         body = members.pop("body", None)
+        refuse_carried(members, value_of(body))
         if body is None or bytes(body) in (b"null", b'""'):
             self._report.drop("HTTP message without a body")
         else:

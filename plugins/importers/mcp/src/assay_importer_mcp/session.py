@@ -9,7 +9,16 @@ import msgspec
 
 from assay_core.contracts import ImportReport
 from assay_core.model import CallOutcome, Episode, JsonValue, SourcePlace, ToolCall
-from assay_core.trace import Members, RecordError, call_outcome, error_text, split_members, take_text, value_of
+from assay_core.trace import (
+    Members,
+    RecordError,
+    call_outcome,
+    error_text,
+    same_json,
+    split_members,
+    take_text,
+    value_of,
+)
 from assay_importer_mcp.listings import Listings
 from assay_importer_mcp.messages import Key, Message, Sender
 from assay_importer_mcp.redaction import redacted
@@ -23,6 +32,8 @@ _Kind: TypeAlias = Literal["initialize", "list", "page", "call", "other"]
 # What a server asks of a client, with the members by which one knows the answer.
 _OF_SERVERS = {"roots/list": ("roots",), "sampling/createMessage": ("role", "model"), "elicitation/create": ("action",)}
 _KINDS: dict[str, _Kind] = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
+_TOOL_TWINS = frozenset({"name", "tool", "tool_name", "toolname"})
+_ARGUMENT_TWINS = frozenset({"arguments", "args", "params", "parameters", "input"})
 _MAX_NOTES = 20
 _encode = msgspec.json.encode
 
@@ -95,6 +106,8 @@ class Session:
             RecordError: it cannot be told what it means: an id that is taken, parameters without a tool.
         """
         self._see(message.ts_ms)
+        if message.method is not None and message.method not in _METHODS:
+            _refuse_variant(message.method)
         if message.method is None:
             self._take_response(message)
         elif message.key is None and message.method != "tools/call":
@@ -178,6 +191,8 @@ class Session:
         if not tool or tool.isspace():
             raise RecordError("the call names no tool")
         arguments = params.pop("arguments", None)
+        if params:
+            _refuse_twins(params, tool, arguments)
         args = None if arguments is None or bytes(arguments) == b"null" else bytes(arguments)
         call_id = None if key is None else self._call_id(key)
         asked = _Asked(len(self._calls), tool, args, message.ts_ms, self._server, key, call_id, message.line)
@@ -314,6 +329,26 @@ def _unanswered(asked: _Asked) -> ToolCall:
 
 def _taken(key: Key) -> RecordError:
     return RecordError(f"the id {key!r} belongs to another request that still waits for its answer")
+
+
+def _refuse_variant(method: str) -> None:
+    """Refuse a method that only its case or the space around it tells from one of the protocol."""
+    known = "".join(method.split()).casefold()
+    if (meant := next((each for each in _METHODS if each.casefold() == known), None)) is not None:
+        raise RecordError(f"the method {method!r} is not {meant!r}, though it reads like it")
+
+
+def _refuse_twins(params: Members, tool: str, arguments: msgspec.Raw | None) -> None:
+    """Refuse parameters that state the tool or its arguments a second time, and otherwise."""
+    for name, raw in params.items():
+        spelling = name.strip().casefold()
+        if bytes(raw) == b"null":
+            continue
+        if spelling in _TOOL_TWINS and value_of(raw) != tool:
+            raise RecordError(f"'params.name' and 'params.{name}' name two different tools")
+        given = b"{}" if arguments is None or bytes(arguments) == b"null" else bytes(arguments)
+        if spelling in _ARGUMENT_TWINS and not same_json(bytes(raw), given):
+            raise RecordError(f"'params.arguments' and 'params.{name}' state two different arguments")
 
 
 def _params(message: Message) -> Members:
