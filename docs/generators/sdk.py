@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generators.markdown import HEAD
+from docs.generators.source import head
 
 __all__ = ["PAGES"]
 
@@ -47,45 +48,22 @@ def _node(module: str, name: str) -> _Described:
 def _described(name: str, node: _Described) -> Iterator[str]:
     yield f"## {name}\n"
     if not isinstance(node, ast.ClassDef):
-        yield f"```python\n{_head(node)}\n```\n\n{_text(node)}\n"
+        yield f"```python\n{head(node)}\n```\n\n{_text(node)}\n"
         return
     bases = f"({', '.join(map(ast.unparse, node.bases))})" if node.bases else ""
     yield f"`class {name}{bases}`\n\n{_text(node)}\n"
     for method in node.body:
         if isinstance(method, ast.FunctionDef) and ast.get_docstring(method) and _is_public(method.name):
-            yield f"```python\n{_head(method, name)}\n```\n\n{_text(method)}\n"
+            yield f"```python\n{head(method, name)}\n```\n\n{_text(method)}\n"
     if name == "Coverage":
         call = next(each for each in _node("coverage", "_Analyze").body if getattr(each, "name", "") == "__call__")
         if isinstance(call, ast.FunctionDef):
             call.name = "analyze"
-            yield f"```python\n{_head(call)}\n```\n\n{_text(call)}\n"
+            yield f"```python\n{head(call)}\n```\n\n{_text(call)}\n"
 
 
 def _is_public(name: str) -> bool:
     return name == "__init__" or not name.startswith("_")
-
-
-def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, owner: str = "") -> str:
-    """Return a signature, one parameter a line where it is long."""
-    given = node.args
-    given.args = [each for each in given.args if each.arg not in ("self", "cls")]
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns and node.name != "__init__" else ""
-    name = owner if node.name == "__init__" else f"def {node.name}"
-    head = f"{name}({ast.unparse(given)}){returns}"
-    return head if len(head) <= 100 else f"{name}(\n{''.join(_parameters(given))}){returns}"
-
-
-def _parameters(given: ast.arguments) -> Iterator[str]:
-    positional = [*given.posonlyargs, *given.args]
-    defaults = [None] * (len(positional) - len(given.defaults)) + [ast.unparse(each) for each in given.defaults]
-    for each, default in zip(positional, defaults, strict=True):
-        yield f"    {ast.unparse(each)}{'' if default is None else f' = {default}'},\n"
-        if given.posonlyargs and each is given.posonlyargs[-1]:
-            yield "    /,\n"
-    if given.kwonlyargs:
-        yield "    *,\n"
-    for each, value in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        yield f"    {ast.unparse(each)}{'' if value is None else f' = {ast.unparse(value)}'},\n"
 
 
 def _text(node: _Described) -> str:
