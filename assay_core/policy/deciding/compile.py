@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from assay_core.errors import AssayError
+from assay_core.errors import AssayError, Place
 from assay_core.model import PolicyNotice, Rule
 from assay_core.policy.deciding.checks import GuardedCheck, load_checks
 from assay_core.policy.deciding.compiled import Policy
 from assay_core.policy.deciding.identity import sequence_identity, shown
-from assay_core.policy.deciding.rules import form_rules, without_repeats
+from assay_core.policy.deciding.rules import CONFUSABLE_RULE, form_rules, without_repeats
 from assay_core.policy.deciding.sequences import Sequences
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.matching.regex import LinearRegex, linear_regex
@@ -58,7 +58,7 @@ def compile_form(
     return Policy(
         form=form,
         digest=digest,
-        notices=(*notices, *repeated, *_vacuous(form, schemas)),
+        notices=(*notices, *repeated, *_silent(form, rules), *_vacuous(form, schemas), *_idle(form, schemas)),
         rules=rules,
         schemas=schemas,
         sequences=sequences,
@@ -71,6 +71,19 @@ def _all_rules(form: PolicyForm, checks: Iterable[GuardedCheck]) -> Iterator[Rul
     yield from form_rules(form)
     for check in checks:
         yield from check.rules
+
+
+def _silent(form: PolicyForm, rules: Iterable[Rule]) -> Iterator[PolicyNotice]:
+    """Find a policy that says nothing: only the rule that every policy has is left.
+
+    Told and not refused: what was learnt from a run that did nothing is such a file.
+    """
+    if all(rule.id == CONFUSABLE_RULE for rule in rules):
+        yield PolicyNotice(
+            code="W_POLICY_VACUOUS",
+            message="a policy that says nothing: it has no rule, and tools without a schema are let through",
+            place=form.origin_places.get("enforcement") or Place(form.file, 1, 1),
+        )
 
 
 def _schemas(form: PolicyForm, errors: list[AssayError]) -> Iterator[tuple[str, CompiledSchema]]:
@@ -107,6 +120,22 @@ def _vacuous(form: PolicyForm, schemas: dict[str, CompiledSchema]) -> Iterator[P
         if schema.vacuous:
             text = f"the schema of {shown(tool)} accepts everything"
             yield PolicyNotice(code="W_POLICY_VACUOUS", message=text, place=form.schema_places.get(tool))
+
+
+def _idle(form: PolicyForm, schemas: dict[str, CompiledSchema]) -> Iterator[PolicyNotice]:
+    """Find keywords without effect; those of the shared definitions are told once."""
+    told = set()
+    for tool, schema in schemas.items():
+        for each in schema.idle:
+            steps = each.pointer.split("/")
+            shared = steps[1] == "$defs" and steps[2] in (form.schema_defs or {})
+            where = "the shared schemas" if shared else f"the schema of {shown(tool)}"
+            text = f"{shown(steps[-1])} at {shown(each.pointer)} of {where} {each.why}"
+            if text in told:
+                continue
+            told.add(text)
+            place = form.origin_places.get("schemas") if shared else form.schema_places.get(tool)
+            yield PolicyNotice(code="W_POLICY_KEYWORD", message=text, place=place)
 
 
 def _about(error: AssayError, what: str) -> AssayError:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from assay_core.convert import nearest
 from assay_core.model import JsonObject, JsonValue
 
-__all__ = ["SchemaFault", "find_fault", "refuses_nothing"]
+__all__ = ["FORMAT_DRAFTS", "SchemaFault", "find_fault", "inner_schemas", "refuses_nothing"]
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 # Where schemas stand inside a schema: under the keyword itself, in a list, or under the names of a mapping.
@@ -78,6 +78,7 @@ _STANDARD = frozenset(
 )
 _KNOWN = _ONE | _LIST | _NAMED | _ASSERTING | _ANNOTATING | _STANDARD | frozenset(_REFERENCES)
 _OLD_DRAFTS = frozenset(("Draft4Validator", "Draft6Validator", "Draft7Validator"))
+FORMAT_DRAFTS = _OLD_DRAFTS  # in which the engine asserts `format`; later ones make it a remark
 # Known words that a draft does not evaluate: written there they would switch a control off in silence.
 _DEAD = {
     "Draft202012Validator": {"additionalItems": "items", "$recursiveRef": "$dynamicRef", "id": "$id"},
@@ -133,13 +134,13 @@ def find_fault(schema: _Schema, draft: str = "Draft202012Validator") -> SchemaFa
     return None
 
 
-def refuses_nothing(schema: _Schema) -> bool:
+def refuses_nothing(schema: _Schema, draft: str = "Draft202012Validator") -> bool:
     """Tell whether a schema plainly accepts every value: it is true, empty, or only annotates.
 
     Judged by the text alone. False does not prove that some value is refused.
     """
     try:
-        return _is_open(schema, _Visits(schema), frozenset())
+        return _is_open(schema, _Visits(schema, draft), frozenset())
     except _TooMany:
         return False
 
@@ -161,7 +162,7 @@ def _walk(schema: _Schema, root: _Schema, pointer: str, draft: str, depth: int) 
         if lost:
             text = f"the draft that $schema names ignores {lost[0]!r} beside a $ref"
             raise SchemaFault(pointer, text, "put both into allOf, or drop $schema")
-    for where, inner in _inner(schema):
+    for where, inner in inner_schemas(schema):
         _walk(inner, root, f"{pointer}/{where}", draft, depth + 1)
 
 
@@ -175,7 +176,7 @@ def _check_keyword(key: str, pointer: str, draft: str) -> None:
     raise SchemaFault(pointer, f"unknown keyword {key[:80]!r}", remedy, key=key)
 
 
-def _inner(schema: JsonObject) -> Iterator[tuple[str, _Schema]]:
+def inner_schemas(schema: JsonObject) -> Iterator[tuple[str, _Schema]]:
     """Yield every schema directly inside a schema, with its pointer from there."""
     for key, value in schema.items():
         if key in _NAMED and isinstance(value, Mapping):
@@ -225,7 +226,7 @@ def _anchored(schema: _Schema, name: str) -> Iterator[JsonObject]:
     if isinstance(schema, Mapping):
         if name in (schema.get("$anchor"), schema.get("$dynamicAnchor")):
             yield schema
-        for _, inner in _inner(schema):
+        for _, inner in inner_schemas(schema):
             yield from _anchored(inner, name)
 
 
@@ -274,7 +275,7 @@ def _in_place(schema: JsonObject, root: _Schema) -> Iterator[_Schema]:
 def _all(schema: _Schema) -> Iterator[_Schema]:
     yield schema
     if isinstance(schema, Mapping):
-        for _, inner in _inner(schema):
+        for _, inner in inner_schemas(schema):
             yield from _all(inner)
 
 
@@ -283,10 +284,11 @@ class _TooMany(Exception):
 
 
 class _Visits:
-    """The root of a walk, and how far it may still go."""
+    """The root of a walk and its draft, and how far it may still go."""
 
-    def __init__(self, root: _Schema) -> None:
+    def __init__(self, root: _Schema, draft: str) -> None:
         self.root = root
+        self.draft = draft
         self._left = _MAX_VISITS
 
     def count(self) -> None:
@@ -310,11 +312,13 @@ def _is_open(schema: _Schema, visits: _Visits, seen: frozenset[int]) -> bool:
 def _is_idle(key: str, value: JsonValue, schema: JsonObject, visits: _Visits, seen: frozenset[int]) -> bool:
     """Tell whether one keyword of a schema can refuse nothing."""
     if key in _ASSERTING:
-        return _is_idle_assertion(key, value, schema)
-    if key in ("$defs", "definitions", "if"):
+        return _is_idle_assertion(key, value, schema, visits.draft)
+    if key in ("$defs", "definitions", "if", "contentSchema"):
         return True
     if key in ("then", "else"):
         return "if" not in schema or _is_open(value, visits, seen)
+    if key == "additionalItems" and not isinstance(schema.get("items"), (list, tuple)):
+        return True
     if key in _REFERENCES:
         return _is_open(_resolve(value, visits.root, key), visits, seen)
     if key in ("not", "contains", "oneOf"):
@@ -330,9 +334,9 @@ def _is_idle(key: str, value: JsonValue, schema: JsonObject, visits: _Visits, se
     return key not in _KNOWN or key in _ANNOTATING or key in _STANDARD
 
 
-def _is_idle_assertion(key: str, value: JsonValue, schema: JsonObject) -> bool:
+def _is_idle_assertion(key: str, value: JsonValue, schema: JsonObject, draft: str) -> bool:
     if key == "format":
-        return True  # 2020-12 does not assert it
+        return draft not in FORMAT_DRAFTS
     if key in ("minContains", "maxContains"):
         return "contains" not in schema
     if key in ("minLength", "minItems", "minProperties"):

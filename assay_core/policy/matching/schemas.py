@@ -10,6 +10,7 @@ import attrs
 
 from assay_core.errors import InputError, Place
 from assay_core.model import JsonObject, JsonValue
+from assay_core.policy.matching.schema_idle import IdleKeyword, idle_keywords
 from assay_core.policy.matching.schema_text import SchemaFault, find_fault, refuses_nothing
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class CompiledSchema:
     thousand levels, far below where the engine's own recursion would end.
     """
 
-    __slots__ = ("_check", "_iterate", "schema", "vacuous")
+    __slots__ = ("_check", "_iterate", "idle", "schema", "vacuous")
 
     def __init__(
         self,
@@ -58,9 +59,11 @@ class CompiledSchema:
         iterate: Callable[[object], object],
         *,
         vacuous: bool,
+        idle: tuple[IdleKeyword, ...] = (),
     ) -> None:
         self.schema = schema  # as compiled, shared definitions included
         self.vacuous = vacuous  # True: no value whatever could be refused
+        self.idle = idle  # keywords that look like a control and are none
         self._check = check
         self._iterate = iterate
 
@@ -119,12 +122,12 @@ def compile_schema(
         if fault := find_fault(merged, draft):
             raise fault
         check, iterate = _engine(merged, draft)
-        vacuous = refuses_nothing(merged)
+        vacuous, idle = refuses_nothing(merged, draft), idle_keywords(merged, draft)
     except SchemaFault as fault:
         raise InputError(code=code, message=fault.text, remedy=fault.remedy, place=place) from None
     except RecursionError:
         raise InputError(code=code, message="the schema is nested too deep", place=place) from None
-    return CompiledSchema(merged, check, iterate, vacuous=vacuous)
+    return CompiledSchema(merged, check, iterate, vacuous=vacuous, idle=idle)
 
 
 def _merged(schema: JsonValue, defs: JsonObject | None) -> _Schema:

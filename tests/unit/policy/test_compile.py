@@ -91,6 +91,77 @@ def test_schema_that_accepts_everything_is_announced() -> None:
     assert [each.code for each in policy.notices] == ["W_POLICY_VACUOUS"]
 
 
+@pytest.mark.parametrize("tools", [{}, {"deny": []}])
+def test_policy_without_any_rule_is_announced(tools: dict[str, list[str]]) -> None:
+    silent = {"version": "2.0", "tools": tools, "enforcement": {"unconstrained_tools": "allow"}}
+
+    (notice,) = load_policy(silent).notices
+
+    assert (notice.code, "says nothing" in notice.message, notice.place is not None) == ("W_POLICY_VACUOUS", True, True)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [{"tools": {"allow": ["*"]}}, {"limits": {"max_tool_calls_total": 1}}, {"server_requests": {"*": "deny"}}],
+)
+def test_policy_with_a_rule_says_something(section: dict[str, Any]) -> None:
+    policy = load_policy({"version": "2.0", "enforcement": {"unconstrained_tools": "allow"}, **section})
+
+    assert "W_POLICY_VACUOUS" not in [each.code for each in policy.notices]
+
+
+@pytest.mark.parametrize(
+    ("inner", "keyword"),
+    [
+        ({"format": "uri"}, "format"),
+        ({"contentEncoding": "base64"}, "contentEncoding"),
+        ({"contentSchema": {"type": "string"}}, "contentSchema"),
+        ({"then": {"minLength": 3}}, "then"),
+        ({"else": {"minLength": 3}}, "else"),
+        ({"if": {"minLength": 3}}, "if"),
+        ({"minContains": 2}, "minContains"),
+        ({"maxContains": 2}, "maxContains"),
+    ],
+)
+def test_keyword_without_effect_is_announced_with_its_place(inner: dict[str, Any], keyword: str) -> None:
+    schema = {"type": "object", "properties": {"p": {"type": "string", **inner}}}
+    place = Place("policy.yaml", 12, 3)
+
+    (notice,) = compiled(schemas={"a": schema}, schema_places={"a": place}).notices
+
+    assert (notice.code, notice.place) == ("W_POLICY_KEYWORD", place)
+    assert f"/properties/p/{keyword}" in notice.message
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"if": {"required": ["a"]}, "then": {"required": ["b"]}},
+        {"if": {"properties": {"a": True}}, "unevaluatedProperties": False},
+        {"properties": {"a": {"contains": {"const": 1}, "minContains": 2}}},
+        {"properties": {"format": {"const": 1}, "then": {"const": 1}}},
+        {"$schema": "http://json-schema.org/draft-07/schema", "properties": {"a": {"format": "ipv4"}}},
+        {"$schema": "http://json-schema.org/draft-07/schema", "items": [True], "additionalItems": False},
+    ],
+)
+def test_keyword_with_effect_is_not_announced(schema: dict[str, Any]) -> None:
+    assert compiled(schemas={"a": schema}).notices == ()
+
+
+def test_keyword_without_effect_in_shared_definitions_is_announced_once() -> None:
+    schema = {"type": "object", "properties": {"p": {"$ref": "#/$defs/url"}}}
+
+    notices = compiled(schemas={"a": schema, "b": schema}, schema_defs={"url": {"format": "uri"}}).notices
+
+    assert [each.code for each in notices] == ["W_POLICY_KEYWORD"]
+
+
+def test_items_that_nothing_precedes_are_not_additional() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema", "additionalItems": False}
+
+    assert [each.code for each in compiled(schemas={"a": schema}).notices] == ["W_POLICY_VACUOUS", "W_POLICY_KEYWORD"]
+
+
 def test_every_section_gives_rules_sorted_by_identity_with_where_they_are_decided() -> None:
     policy = load_policy(
         {
