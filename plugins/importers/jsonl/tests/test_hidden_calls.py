@@ -64,6 +64,8 @@ END = {"type": "episode_end", "episode_id": "e", "timestamp": 3}
         ],
         ([START, STEP | {"name": "shell", "args": {}}], "the step states a call with 'name' and 'args'"),
         ([{"type": "file_open", "path": "/a", "tool": "shell"}], "the file_open states a call with 'tool'"),
+        ([{"type": "file_open", "path": "/a"} | META], "the file_open has 'meta.tool_calls'"),
+        ([CALL | {"step_id": None}, {"type": "tool_result", "episode_id": "e"} | META], "the tool_result has 'meta"),
         ([CALL | {"tool_calls": SHELL}], "the call has 'tool_calls' of its own"),
         ([CALL | META], "the call has 'meta.tool_calls' of its own"),
         ([{"tool_calls": [OK | {"tool_calls": SHELL}]}], "the call has 'tool_calls' of its own"),

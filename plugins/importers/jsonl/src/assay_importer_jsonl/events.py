@@ -79,6 +79,9 @@ def _refuse_calls(kind: str, members: Members) -> None:
     """Refuse a call in an event of another kind, where nobody would look at it."""
     if holds_calls(members.get("tool_calls")):
         raise RecordError(f"the {kind} has 'tool_calls' beside its 'type': only records without events have them")
+    recorded = (_members_of(members.get("meta")) or {}).get("tool_calls")
+    if (kind == "tool_result" or kind in _RESOURCES) and holds_calls(recorded):
+        raise RecordError(f"the {kind} has 'meta.tool_calls' beside its 'type': only episodes have them")
     if kind == "tool_result":
         return  # it may name the call that it belongs to
     names = [name for name in ("tool_name", "tool", "name") if name in members and not _is_null(members[name])]
