@@ -15,6 +15,7 @@ __all__ = [
     "holds_calls",
     "read_call",
     "same_json",
+    "states_second_call",
     "take_text",
 ]
 
@@ -135,6 +136,15 @@ def holds_calls(raw: msgspec.Raw | None) -> bool:
 def same_json(one: bytes | None, other: bytes | None) -> bool:
     """Tell whether two JSON texts have one value. 1, 1.0 and true are three."""
     return one == other or _canonical(value_of(one)) == _canonical(value_of(other))
+
+
+def states_second_call(members: Members, tool: str, args: bytes | None) -> bool:
+    """Tell whether the further members of a call are such that `read_call` would refuse it."""
+    try:
+        _refuse_second_call(members, tool, None if args == _NULL else args)
+    except RecordError:
+        return True
+    return False
 
 
 def _canonical(value: JsonValue) -> bytes:

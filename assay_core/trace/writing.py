@@ -8,7 +8,7 @@ from typing import BinaryIO
 import msgspec
 
 from assay_core.model import Episode, Event, ResourceEvent, Step, ToolCall
-from assay_core.trace.calls import call_outcome
+from assay_core.trace.calls import call_outcome, states_second_call
 from assay_core.trace.definitions import definition_members
 from assay_core.trace.members import join_members, split_members, value_of
 
@@ -18,8 +18,9 @@ _encode = msgspec.json.Encoder().encode
 _NULL = b"null"
 _RESOURCES = {"file": ("file_open", "path"), "net": ("net_connect", "dest"), "exec": ("proc_exec", "path")}
 
-_CALLS = frozenset({"tool_calls", "tool", "tool_name"})
-_SPELLINGS = frozenset({"name", "arguments", "params", "parameters", "input", "function"})
+_TOOL = frozenset({"tool", "tool_name"})
+_ARGS = frozenset({"args", "arguments"})
+_SPELLINGS = _TOOL | _ARGS | {"name", "params", "parameters", "input"}
 
 _Written = dict[str, bytes | msgspec.Raw]
 
@@ -84,22 +85,24 @@ def _line(members: _Written) -> bytes:
 
 def _merged(members: _Written, extra: Mapping[str, bytes | msgspec.Raw], *given: str) -> _Written:
     """Add further members. One that has a field's name replaces it where it is the fuller value, else it is renamed."""
-    is_call = members["type"] == b'"tool_call"'
     for name, raw in extra.items():
-        taken = (name in members and name not in given) or _states_call(name, raw, is_call=is_call)
+        taken = (name in members and name not in given) or _states_call(name, raw, members, extra)
         members[f"record_{name}" if taken else name] = raw
     return members
 
 
-def _states_call(name: str, raw: bytes | msgspec.Raw, *, is_call: bool) -> bool:
-    """Tell whether a further member would be read as a call that its event does not make."""
-    if name in _CALLS:
-        return True
-    if not is_call:
-        return name in ("args", "arguments")
-    if name == "meta":
-        meta = value_of(raw)
-        return isinstance(meta, dict) and bool(meta.get("tool_calls"))
+def _states_call(
+    name: str, raw: bytes | msgspec.Raw, members: _Written, extra: Mapping[str, bytes | msgspec.Raw]
+) -> bool:
+    """Tell whether a further member would be read as a call, or as a part of one, that its event does not make."""
+    if bytes(raw) == _NULL:
+        return False
+    if members["type"] != b'"tool_call"':
+        named = bytes(members.get("name", extra.get("name", _NULL))) != _NULL
+        return name in _TOOL or (name == "tool_calls" and bytes(raw) != b"[]") or (named and name in _ARGS)
+    if name in ("tool_calls", "meta", "function"):
+        args = bytes(members["args"])
+        return states_second_call({name: msgspec.Raw(raw)}, str(value_of(members["tool_name"])), args)
     return name in _SPELLINGS
 
 

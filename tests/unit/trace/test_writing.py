@@ -8,7 +8,7 @@ import json
 import pytest
 
 from assay_core.model import Episode, Event, ResourceEvent, Step, ToolCall, ToolDefinition, Usage
-from assay_core.trace import episode_events, write_episodes
+from assay_core.trace import episode_events, event_line, write_episodes
 
 # The order of every member of the four V2 events.
 ORDER = {
@@ -109,3 +109,19 @@ def test_an_episode_can_be_written_event_by_event_as_it_happens() -> None:
     lines = [start_event(whole), event_line("e", call), event_line("e", step, 0), end_event(whole)]
 
     assert lines == list(episode_events(whole))
+
+
+def test_further_members_are_never_written_as_another_call() -> None:
+    stated = b'{"name":"shell","input":{"a":1},"tool_calls":[{"tool":"shell"}],"function":{"name":"shell"}}'
+    event = ToolCall(index=0, tool="t", args_json=b"{}", extra_json=stated)
+    step = Step(kind="tool", name="n", extra_json=b'{"tool":"shell","args":{},"tool_calls":[1],"kept":1}')
+
+    call_members = json.loads(event_line("e", event))
+    step_members = json.loads(event_line("e", step))
+
+    assert {name for name in call_members if name.startswith("record_")} == {
+        "record_name", "record_input", "record_tool_calls", "record_function",
+    }  # fmt: skip
+    assert call_members.keys().isdisjoint({"name", "input", "tool_calls", "function"})
+    assert step_members.keys().isdisjoint({"tool", "args", "tool_calls"})
+    assert step_members["kept"] == 1
