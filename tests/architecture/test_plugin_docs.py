@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from assay_core import testing
+from assay_core import errors, model, testing
 from assay_core.errors import find_code
 from assay_core.plugins.record import GROUPS
 from docs.generators import contracts
+from docs.generators import model as model_page
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = REPOSITORY / "docs" / "plugin-authors"
@@ -57,10 +58,18 @@ def test_first_metric_ends_as_the_page_says(tmp_path: Path, most: int, code: int
     assert ("trace.jsonl:4: " in done.stdout + done.stderr) is (code == 1)
 
 
-def test_reference_of_contracts_and_hooks_is_fresh() -> None:
-    for name, make in contracts.PAGES.items():
+def test_reference_of_contracts_hooks_and_values_is_fresh() -> None:
+    for name, make in {**contracts.PAGES, **model_page.PAGES}.items():
         page = REPOSITORY / "docs" / name
         assert page.read_text(encoding="utf-8") == make(), f"{name} is out of step: run `make docs`"
+
+
+def test_reference_of_values_has_every_public_name() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "model.md").read_text(encoding="utf-8")
+    told = re.findall(r"^### (\w+)$|^(\w+) = ", page, flags=re.M)
+    names = {name for pair in told for name in pair if name}
+
+    assert {*model.__all__, *errors.__all__} - names == {"CODES"}
 
 
 def test_every_group_is_in_the_table() -> None:
