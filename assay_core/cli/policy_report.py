@@ -41,8 +41,7 @@ def as_text(policy: Policy) -> str:
     title = policy.name or "a policy without a name"
     rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
     lines = [
-        f"{sanitise(policy.form.file)}: {sanitise(title)}: {rules}, "
-        f"{count or 'no'} finding{'' if count == 1 else 's'}",
+        f"{sanitise(policy.form.file)}: {sanitise(title)}: {rules}, {count or 'no'} finding{'' if count == 1 else 's'}",
         f"digest: {policy.digest}",
     ]
     if policy.unrestricted:
