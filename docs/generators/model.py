@@ -46,7 +46,8 @@ def _described(package: str, module: str, public: list[str]) -> Iterator[str]:
     source = Source(importlib.import_module(f"{package}.{module}"))
     aliases = [name for name in public if source.assigned(name) and name not in _MADE]
     if aliases:
-        rows = [f"{name} = {source.assigned(name)}" for name in aliases]
+        # Quotes as the formatter writes them: it looks at the code in documents, too.
+        rows = [f"{name} = {source.assigned(name)}".replace("'", '"') for name in aliases]
         yield "```python\n" + "\n".join(rows) + "\n```\n"
     for name, node in source.classes.items():
         if name in public:
