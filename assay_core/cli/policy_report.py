@@ -39,9 +39,9 @@ def as_text(policy: Policy) -> str:
     """Return everything for people; the normalised form at the end is a policy file that means the same."""
     count = len(policy.notices)
     title = policy.name or "a policy without a name"
-    rules = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
+    how_many = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
     lines = [
-        f"{sanitise(policy.form.file)}: {sanitise(title)}: {rules}, {count or 'no'} finding{'' if count == 1 else 's'}",
+        f"{sanitise(policy.form.file)}: {sanitise(title)}: {how_many}, {count or 'no'} finding{'' if count == 1 else 's'}",
         f"digest: {policy.digest}",
     ]
     if policy.unrestricted:
