@@ -40,8 +40,9 @@ def as_text(policy: Policy) -> str:
     count = len(policy.notices)
     title = policy.name or "a policy without a name"
     how_many = f"{len(policy.rules)} rule{'' if len(policy.rules) == 1 else 's'}"
+    found = f"{count or 'no'} finding{'' if count == 1 else 's'}"
     lines = [
-        f"{sanitise(policy.form.file)}: {sanitise(title)}: {how_many}, {count or 'no'} finding{'' if count == 1 else 's'}",
+        f"{sanitise(policy.form.file)}: {sanitise(title)}: {how_many}, {found}",
         f"digest: {policy.digest}",
     ]
     if policy.unrestricted:
