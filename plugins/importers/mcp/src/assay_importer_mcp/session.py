@@ -14,13 +14,13 @@ from assay_core.trace import (
     RecordError,
     call_outcome,
     error_text,
-    same_json,
     split_members,
     take_text,
     value_of,
 )
 from assay_importer_mcp.listings import Listings
 from assay_importer_mcp.messages import Key, Message, Sender
+from assay_importer_mcp.protocol import known_method, refuse_twins, refuse_variant
 from assay_importer_mcp.redaction import redacted
 
 __all__ = ["SESSION_PROMPT", "Session"]
@@ -32,8 +32,6 @@ _Kind: TypeAlias = Literal["initialize", "list", "page", "call", "other"]
 # What a server asks of a client, with the members by which one knows the answer.
 _OF_SERVERS = {"roots/list": ("roots",), "sampling/createMessage": ("role", "model"), "elicitation/create": ("action",)}
 _KINDS: dict[str, _Kind] = {"initialize": "initialize", "tools/list": "list", "tools/call": "call"}
-_TOOL_TWINS = frozenset({"name", "tool", "tool_name", "toolname"})
-_ARGUMENT_TWINS = frozenset({"arguments", "args", "params", "parameters", "input"})
 _MAX_NOTES = 20
 _encode = msgspec.json.encode
 
@@ -106,8 +104,8 @@ class Session:
             RecordError: it cannot be told what it means: an id that is taken, parameters without a tool.
         """
         self._see(message.ts_ms)
-        if message.method is not None and message.method not in _METHODS:
-            _refuse_variant(message.method)
+        if message.method is not None:
+            refuse_variant(message.method)
         if message.method is None:
             self._take_response(message)
         elif message.key is None and message.method != "tools/call":
@@ -144,7 +142,7 @@ class Session:
         """Return the episode; calls that nobody answered say so."""
         for pending in self._of_client.values():
             if isinstance(pending, _Request):
-                self._report.drop(f"{_known(pending.method)} request without a response")
+                self._report.drop(f"{known_method(pending.method)} request without a response")
         calls = tuple([each if isinstance(each, ToolCall) else _unanswered(each) for each in self._calls])
         self._listings.close()
         return Episode(
@@ -160,7 +158,7 @@ class Session:
         if sender is None:
             sender = "server" if method in _OF_SERVERS else "client"
         if sender == "server":
-            self._report.drop(f"{_known(method)} request of the server")
+            self._report.drop(f"{known_method(method)} request of the server")
             if message.key is not None:
                 self._of_server[message.key] = _Request("other", method)
             return
@@ -174,7 +172,7 @@ class Session:
         elif kind == "list":
             kind = "page" if _params(message).get("cursor") else "list"
         else:
-            self._report.drop(f"{_known(method)} request")
+            self._report.drop(f"{known_method(method)} request")
         if message.key is not None:
             if isinstance(self._of_client.get(message.key), _Asked):
                 raise _taken(message.key)
@@ -192,7 +190,7 @@ class Session:
             raise RecordError("the call names no tool")
         arguments = params.pop("arguments", None)
         if params:
-            _refuse_twins(params, tool, arguments)
+            refuse_twins(params, tool, arguments)
         args = None if arguments is None or bytes(arguments) == b"null" else bytes(arguments)
         call_id = None if key is None else self._call_id(key)
         asked = _Asked(len(self._calls), tool, args, message.ts_ms, self._server, key, call_id, message.line)
@@ -237,9 +235,9 @@ class Session:
             return
         handler = self._answers.get(pending.kind)
         if handler is None:
-            self._report.drop(f"{_known(pending.method)} response")
+            self._report.drop(f"{known_method(pending.method)} response")
         elif message.result is None:
-            self._report.drop(f"{_known(pending.method)} error")
+            self._report.drop(f"{known_method(pending.method)} error")
         else:
             handler(pending, message)
 
@@ -296,7 +294,7 @@ class Session:
                     reason = value_of(params.get("reason"))
                     asked.error = f"cancelled: {reason}" if isinstance(reason, str) and reason else "cancelled"
                     return
-        self._report.drop(f"{_known(message.method or '')} notification")
+        self._report.drop(f"{known_method(message.method or '')} notification")
 
     def _see(self, ts_ms: float | None) -> None:
         self._report.records += 1
@@ -329,26 +327,6 @@ def _unanswered(asked: _Asked) -> ToolCall:
 
 def _taken(key: Key) -> RecordError:
     return RecordError(f"the id {key!r} belongs to another request that still waits for its answer")
-
-
-def _refuse_variant(method: str) -> None:
-    """Refuse a method that only its case or the space around it tells from one of the protocol."""
-    known = "".join(method.split()).casefold()
-    if (meant := next((each for each in _METHODS if each.casefold() == known), None)) is not None:
-        raise RecordError(f"the method {method!r} is not {meant!r}, though it reads like it")
-
-
-def _refuse_twins(params: Members, tool: str, arguments: msgspec.Raw | None) -> None:
-    """Refuse parameters that state the tool or its arguments a second time, and otherwise."""
-    for name, raw in params.items():
-        spelling = name.strip().casefold()
-        if bytes(raw) == b"null":
-            continue
-        if spelling in _TOOL_TWINS and value_of(raw) != tool:
-            raise RecordError(f"'params.name' and 'params.{name}' name two different tools")
-        given = b"{}" if arguments is None or bytes(arguments) == b"null" else bytes(arguments)
-        if spelling in _ARGUMENT_TWINS and not same_json(bytes(raw), given):
-            raise RecordError(f"'params.arguments' and 'params.{name}' state two different arguments")
 
 
 def _params(message: Message) -> Members:
@@ -396,21 +374,5 @@ def _object(value: JsonValue) -> dict[str, JsonValue]:
     return value if isinstance(value, dict) else {}
 
 
-def _known(method: str) -> str:
-    """Return a method's name for the report; names outside the protocol are one."""
-    return method if method in _METHODS else "other"
-
-
 def _rounded(time_ms: float | None) -> float | None:
     return None if time_ms is None else round(time_ms)
-
-
-_METHODS = frozenset({
-    "initialize", "ping", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read",
-    "resources/subscribe", "resources/unsubscribe", "prompts/list", "prompts/get", "completion/complete",
-    "logging/setLevel", "roots/list", "sampling/createMessage", "elicitation/create", "tasks/get", "tasks/list",
-    "tasks/result", "tasks/cancel", "notifications/initialized", "notifications/cancelled", "notifications/progress",
-    "notifications/message", "notifications/roots/list_changed", "notifications/tools/list_changed",
-    "notifications/prompts/list_changed", "notifications/resources/list_changed", "notifications/resources/updated",
-    "notifications/elicitation/complete", "notifications/tasks/status",
-})  # fmt: skip
