@@ -49,6 +49,7 @@ _CONFIG = (
     ("E_TRACE_FORMAT", "no importer, or more than one, knows this trace", "name the format with --trace-format, or --format for `assay import`"),
     ("E_TRACE_EMPTY", "the trace holds no episode at all", "record again: an empty trace proves nothing"),
     ("E_NO_CHECKS", "no check of the run was exercised, so there is nothing to pass", "add tests, or record a trace in which the rules apply"),
+    ("E_PATCH_FAILED", "a patch does not fit the file any more, or the file would be worse after it; nothing was changed", "run `assay doctor` again for patches that fit"),
     ("E_PLUGIN_MISSING", "something named in the configuration comes from a plugin that is not installed", "pip install the distribution that is named"),
     ("E_PLUGIN_AMBIGUOUS", "two distributions offer the same name; neither is loaded", "choose with name@distribution, or uninstall one"),
     ("E_PLUGIN_INCOMPATIBLE", "the plugin was made for another API of the core", "upgrade the plugin or the core"),

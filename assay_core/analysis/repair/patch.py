@@ -1,0 +1,151 @@
+"""A patch: edits of one YAML file that keep its comments, with what they risk. `assay fix` alone applies patches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from assay_core.documents import EditableDocument, unified_diff
+from assay_core.errors import InputError, Place
+from assay_core.model import JsonObject, JsonValue
+
+__all__ = ["RISKS", "Edit", "Patch", "Risk", "patch_diff", "patched_text"]
+
+Risk: TypeAlias = Literal["low", "medium", "high"]
+RISKS: tuple[Risk, ...] = ("low", "medium", "high")  # from the least
+
+
+@attrs.frozen(kw_only=True)
+class Edit:
+    """One operation of RFC 6902 on the document's value. `add` to a list takes an index, or `-` for its end."""
+
+    op: Literal["add", "remove", "replace", "move"]
+    path: str  # JSON Pointer
+    value: JsonValue = None  # of add and replace
+    from_path: str = ""  # of move
+
+    def document(self) -> JsonObject:
+        """Return it as RFC 6902 writes it."""
+        head: dict[str, JsonValue] = {"op": self.op, "path": self.path}
+        if self.op == "move":
+            return head | {"from": self.from_path}
+        return head if self.op == "remove" else head | {"value": self.value}
+
+
+@attrs.frozen(kw_only=True)
+class Patch:
+    """What would settle a finding. Two patches with one id have the same edits."""
+
+    id: str  # kind:subject, e.g. "allow_tool:read_file"; printable ASCII without spaces, so that a shell takes it
+    title: str  # one sentence in the imperative; may quote hostile text: sinks sanitise it
+    risk: Risk  # high: it lets through what is refused today; medium: it changes what is checked; low: neither
+    file: Path
+    edits: tuple[Edit, ...]
+    why: str = ""  # the finding it settles, in one sentence
+    also_allows: tuple[str, ...] = ()  # recorded calls that it would newly allow, besides the one it is for
+
+    def document(self) -> JsonObject:
+        """Return it for a report."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "risk": self.risk,
+            "file": str(self.file),
+            "why": self.why,
+            "also_allows": list(self.also_allows),
+            "ops": [edit.document() for edit in self.edits],
+        }
+
+
+def patched_text(document: EditableDocument, patches: Iterable[Patch]) -> str:
+    """Apply the edits of patches for one file, in order, and return its new text; comments stay.
+
+    Raises:
+        InputError: E_PATCH_FAILED where an edit names a place that is not there; the document is then half changed
+            and must be thrown away.
+    """
+    for patch in patches:
+        for edit in patch.edits:
+            _apply(document, edit, patch)
+    return document.text()
+
+
+def patch_diff(patches: Sequence[Patch]) -> str:
+    """Return the unified diff of what patches for one file would change.
+
+    Raises:
+        InputError: E_PATCH_FAILED.
+        AssayError: the file cannot be read.
+    """
+    document = EditableDocument.read(patches[0].file)
+    before = document.original
+    return unified_diff(before, patched_text(document, patches), str(patches[0].file).lstrip("/"))
+
+
+def _apply(document: EditableDocument, edit: Edit, patch: Patch) -> None:
+    try:
+        value: Any = edit.value
+        if edit.op in ("remove", "move"):
+            value = _remove(document, edit.path if edit.op == "remove" else edit.from_path)
+        if edit.op == "replace":
+            _replace(document, edit.path, value)
+        elif edit.op in ("add", "move"):
+            _add(document, edit.path, value)
+    except (KeyError, IndexError, TypeError, ValueError) as reason:
+        raise InputError(
+            code="E_PATCH_FAILED",
+            message=f"patch {patch.id!r} does not fit {str(patch.file)!r} any more: {edit.op} {edit.path!r}",
+            place=Place(str(patch.file)),
+        ) from reason
+
+
+def _words(pointer: str) -> list[str]:
+    if not pointer.startswith("/"):
+        raise ValueError(pointer)
+    return [word.replace("~1", "/").replace("~0", "~") for word in pointer[1:].split("/")]
+
+
+def _parent(document: EditableDocument, pointer: str) -> tuple[Any, str]:
+    *path, last = _words(pointer)
+    node: Any = document.data
+    for word in path:
+        node = node[_key(node, word)]
+    return node, last
+
+
+def _key(node: Any, word: str) -> Any:
+    """Return the key as the node spells it: an index of a list, a key of a mapping."""
+    if isinstance(node, list):
+        if not word.isdigit() or int(word) >= len(node):
+            raise IndexError(word)
+        return int(word)
+    if word in node:
+        return word
+    for key in node:
+        if str(key) == word:
+            return key
+    raise KeyError(word)
+
+
+def _remove(document: EditableDocument, pointer: str) -> Any:
+    node, last = _parent(document, pointer)
+    key = _key(node, last)
+    value = node[key]
+    del node[key]
+    return value
+
+
+def _replace(document: EditableDocument, pointer: str, value: Any) -> None:
+    node, last = _parent(document, pointer)
+    node[_key(node, last)] = value
+
+
+def _add(document: EditableDocument, pointer: str, value: Any) -> None:
+    node, last = _parent(document, pointer)
+    if isinstance(node, list):
+        node.insert(len(node) if last == "-" else int(last), value)
+    else:
+        node[last] = value
