@@ -10,7 +10,7 @@ import attrs
 from assay_core.config import Defaults, discover, load_suite
 from assay_core.contracts import PreparedCheck
 from assay_core.errors import InputError, UsageError
-from assay_core.model import Episode, JsonValue, Suite
+from assay_core.model import Cache, Episode, JsonValue, Suite
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.matching import Matching
@@ -34,13 +34,20 @@ class SuiteChecks:
         return tuple(check.prepared for at in wanted for check in self.tests[at].checks)
 
 
-def read_checks(path: Path | None, types: Collection[str], services: Mapping[str, JsonValue]) -> SuiteChecks:
+def read_checks(
+    path: Path | None,
+    types: Collection[str],
+    services: Mapping[str, JsonValue],
+    *,
+    cache: Cache | None = None,
+) -> SuiteChecks:
     """Read a suite as a run does, and prepare its checks of these expected types.
 
     Args:
         path: The suite; None: the one that `assay run` would find here or above.
         types: Which expected types; a suite without any is an error.
         services: What checks are lent, e.g. `{"judge": "openai"}`.
+        cache: What checks keep results in, e.g. that of `open_kept_results`; None: one that ends with the process.
 
     Raises:
         UsageError: E_MISSING_CONFIG where there is none.
@@ -67,5 +74,6 @@ def read_checks(path: Path | None, types: Collection[str], services: Mapping[str
         offline=False,
         defer=False,
         services=services,
+        cache=cache,
     )
     return SuiteChecks(suite=suite, tests=plan.tests)

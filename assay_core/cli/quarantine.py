@@ -37,9 +37,9 @@ def command() -> None:
 @_DB
 def add(test: str, reason: str, owner: str | None, expires: str | None, config: str | None, db: str | None) -> None:
     """Quarantine a test, or say anew why."""
-    from assay_core.cli.store_place import store_path
     from assay_core.commandline.output import write_out
     from assay_core.commandline.visible import sanitise
+    from assay_core.config.store_place import store_path
     from assay_core.store import QuarantineEntry, RunStore, utc
 
     suite, test_ids = _suite(config)
@@ -64,9 +64,9 @@ def add(test: str, reason: str, owner: str | None, expires: str | None, config: 
 @_DB
 def remove(test: str, config: str | None, db: str | None) -> None:
     """Release a test."""
-    from assay_core.cli.store_place import store_path
     from assay_core.commandline.output import write_out
     from assay_core.commandline.visible import sanitise
+    from assay_core.config.store_place import store_path
     from assay_core.errors import UsageError
     from assay_core.store import RunStore
 
@@ -94,7 +94,7 @@ def remove(test: str, config: str | None, db: str | None) -> None:
 @_DB
 def list_entries(report: Report, suite: str | None, db: str | None) -> None:
     """List what is quarantined, in every suite of the store; nothing where there is no store yet."""
-    from assay_core.cli.store_place import store_path
+    from assay_core.config.store_place import store_path
     from assay_core.store.reader import StoreReader
 
     path, named = store_path(db)

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from assay_core.cli.store_place import store_path
 from assay_core.cli.words import Words
 from assay_core.commandline.overwriting import refuse_overwriting
 from assay_core.config import Defaults, discover, kind_of
+from assay_core.config.store_place import store_path
 from assay_core.errors import UsageError
 from assay_core.model import JsonValue
 from assay_core.run.quarantine import QuarantineMode

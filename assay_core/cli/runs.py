@@ -57,7 +57,7 @@ def show(report: Report, db: str | None, run: str, verbose: bool) -> None:
 
 
 def _reader(db: str | None) -> StoreReader:
-    from assay_core.cli.store_place import store_path
+    from assay_core.config.store_place import store_path
     from assay_core.store.reader import StoreReader
 
     return StoreReader(store_path(db)[0])

@@ -40,8 +40,8 @@ WORDS = {
     "episodes": "What was read, where `--store episodes` asks for it.",
     "tool_calls": "The tool calls of these episodes.",
     "cache": "What metrics computed and want to keep.",
-    "embeddings": "Vectors of texts.",
-    "judge_verdicts": "Verdicts of judges.",
+    "embeddings": "Vectors of texts. `assay trace precompute-embeddings` writes them ahead of a run.",
+    "judge_verdicts": "Verdicts of judges. `assay trace precompute-judge` writes them ahead of a run.",
 }
 _COLUMN = re.compile(
     r"^    ([a-z_]+) (TEXT|INTEGER|REAL|BLOB)( NOT NULL| PRIMARY KEY)?[^\n]*?(?: -- (.*))?$", re.MULTILINE

@@ -18,6 +18,8 @@ from types import ModuleType
 
 PAGE = Path(__file__).with_name("api.txt")
 PUBLIC = (
+    "analysis.kept_results",
+    "analysis.suite_checks",
     "cache",
     "canonical",
     "commandline",

@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from assay_metric_embedding.precomputing import Job, carry_out
-
-from assay_core.plugins.drivers import load
 
 pytest.importorskip("assay_importer_jsonl", reason="traces are read by assay-importer-jsonl, not installed here")
 
@@ -27,13 +26,20 @@ tests:
     input: {match: all}
     expected:
       - {type: semantic_similarity_to, text: "Refunds take five days.", min_score: 0.2}
-      - {type: some_other_plugins_type, x: 1}
 """
 RECORDS = (
     '{"prompt": "How long?", "response": "Five days.", "big": 12345678901234567890123, "x":1.50 }\r\n'
     '{"prompt": "And now?",  "response": "Refunds take days.", "meta": {"keep": [1, 2.0], "assay": {"judge": {}}}}\n'
     '{"prompt": "Silence", "meta": null}\n'
 )
+# Ends the process at once, so that no `except` on the way can hide it.
+TRAP = """
+import os, sys
+def watch(event, arguments):
+    if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}:
+        os._exit(97)
+sys.addaudithook(watch)
+"""
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -69,6 +75,7 @@ def job(folder: Path, **fields: Any) -> Job:
         "target": folder / "out.jsonl",
         "config": folder / "eval.yaml",
         "embedder": "hashing",
+        "db": str(folder / "kept.db"),
         "quiet": True,
     }
     return Job(**{**defaults, **fields})  # type: ignore[arg-type]  # fields by name
@@ -80,10 +87,11 @@ def embeddings(path: Path, line: int) -> dict[str, Any]:
 
 
 def test_records_that_tests_are_about_get_vectors_and_nothing_else_changes(folder: Path, assay: Run) -> None:
-    done = assay("trace", "precompute-embeddings", "trace.jsonl", "--config", "eval.yaml", "--embedder", "hashing")
+    done = assay("trace", "precompute-embeddings", "trace.jsonl", "--embedder", "hashing", "--output", "trace.jsonl")
 
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "embedded 4 texts for 2 records, 0 had theirs" in done.stderr
+    assert "embedded 4 of 4 texts, 0 were there: .assay/assay.db" in done.stderr
+    assert "wrote the vectors of 2 records, 0 had theirs: trace.jsonl" in done.stderr
     written = (folder / "trace.jsonl").read_bytes().split(b"\n")
     assert b'"big":12345678901234567890123,"x":1.50,' in written[0]
     assert written[0].endswith(b"}\r")
@@ -97,18 +105,12 @@ def test_records_that_tests_are_about_get_vectors_and_nothing_else_changes(folde
         "precomputed",
     )
     assert len(first["further_references"]) == 1
-    assert sorted(path.name for path in folder.iterdir()) == ["eval.yaml", "trace.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == [".assay", "eval.yaml", "trace.jsonl"]
 
 
 def test_a_run_over_the_written_trace_needs_no_embedder_and_opens_no_socket(folder: Path, assay: Run) -> None:
-    (folder / "eval.yaml").write_text(SUITE.replace("      - {type: some_other_plugins_type, x: 1}\n", ""))
     carry_out(job(folder))
-    (folder / "sitecustomize.py").write_text(
-        "import socket\n"
-        "def refuse(*words, **named):\n"
-        "    raise SystemExit('a socket was opened')\n"
-        "socket.socket = socket.create_connection = socket.getaddrinfo = refuse\n"
-    )
+    (folder / "sitecustomize.py").write_text(TRAP)
     forbidden = {"PYTHONPATH": str(folder)}
 
     for command in ("validate", "run", "ci"):
@@ -117,11 +119,11 @@ def test_a_run_over_the_written_trace_needs_no_embedder_and_opens_no_socket(fold
         done = assay(command, "eval.yaml", "two.jsonl", "--replay-strict", environment=forbidden)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "PASS" in done.stdout
-    check = "import socket; socket.socket()"
+    check = "import socket; socket.create_connection(('127.0.0.1', 9))"
     probe = subprocess.run(
         [sys.executable, "-c", check], env={**os.environ, **forbidden}, capture_output=True, check=False, timeout=60
     )
-    assert probe.returncode == 1, "the trap itself has to snap"
+    assert probe.returncode == 97, "the trap itself has to snap"
 
 
 def test_without_vectors_run_says_what_to_do_and_validate_leaves_it_to_run(folder: Path, assay: Run) -> None:
@@ -233,39 +235,115 @@ def test_what_is_there_is_kept_unless_it_is_stale_or_to_be_refreshed(folder: Pat
     assert (folder / "out.jsonl").read_bytes() == (folder / "again.jsonl").read_bytes()
 
 
-def test_an_interrupted_job_goes_on_where_it_stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    hashing: Any = load("assay.embedders", "hashing")
+MANY = """configVersion: 1
+suite: many
+tests:
+  - id: near
+    input: {match: all}
+    expected: {type: nearest_known_good, references: [good.jsonl], min_score: 0.1}
+  - id: like
+    input: "How long?"
+    expected: {type: semantic_similarity_to, text: "Five working days.", min_score: 0.1}
+"""
 
-    class Failing:
-        id, dims, needs = hashing.id, hashing.dims, hashing.needs
-        left = 3
 
-        def embed(self, texts: list[str]) -> list[bytes]:
-            Failing.left -= len(texts)
-            if Failing.left < 0:
-                raise KeyboardInterrupt
-            asked.extend(texts)
-            return list(hashing.embed(texts))
+@pytest.fixture
+def served(folder: Path, service: Any) -> dict[str, str]:
+    """A suite that needs vectors of a service, and the environment that names it; the texts are five."""
+    (folder / "eval.yaml").write_text(MANY)
+    (folder / "good.jsonl").write_text('{"prompt": "x", "response": "In five days."}\n')
+    records = [("How long?", "Five days."), ("And now?", "Refunds take days."), ("Why?", "Since banks are slow.")]
+    (folder / "trace.jsonl").write_text(
+        "".join(json.dumps({"prompt": prompt, "response": response}) + "\n" for prompt, response in records)
+    )
+    return {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": service.url}
 
-    def fake(group: str, name: str, options: object = None) -> object:
-        return Failing() if group == "assay.embedders" else load(group, name, options)
 
-    monkeypatch.setattr("assay_metric_embedding.precomputing.load", fake)
-    with pytest.raises(KeyboardInterrupt):
-        carry_out(job(folder, batch=1))
+def test_a_strict_run_finds_every_vector_that_was_precomputed_and_opens_no_socket(
+    folder: Path, assay: Run, service: Any, served: dict[str, str]
+) -> None:
+    before = (folder / "trace.jsonl").read_bytes()
+    words = ("trace.jsonl", "--embedder", "openai", "--embedding-model", "m-3")
+    missing = assay("run", *words, "--replay-strict", environment=served)
+
+    filled = assay("trace", "precompute-embeddings", *words, environment=served)
+    again = assay("trace", "precompute-embeddings", *words, environment=served)
+
+    assert (missing.returncode, "E_REPLAY_STRICT_MISSING" in missing.stderr) == (2, True)
+    assert "embedded 5 of 5 texts, 0 were there" in filled.stderr
+    assert "embedded 0 of 5 texts, 5 were there" in again.stderr
+    assert sum(len(body["input"]) for _, body in service.requests) == 5
+    assert (folder / "trace.jsonl").read_bytes() == before
+    (folder / "trap").mkdir()
+    (folder / "trap" / "sitecustomize.py").write_text(TRAP)
+    trapped = {**served, "PYTHONPATH": str(folder / "trap")}
+    for command in ("run", "ci"):
+        done = assay(command, *words, "--replay-strict", "--deny", "network", environment=trapped)
+        assert done.returncode == 0, done.stdout + done.stderr
+    other = assay("run", *words[:-1], "m-4", "--replay-strict", environment=trapped)
+    assert (other.returncode, "E_REPLAY_STRICT_MISSING" in other.stderr) == (2, True)
+    refreshed = assay("trace", "precompute-embeddings", *words, "--refresh-embeddings", environment=served)
+    assert "embedded 5 of 5 texts" in refreshed.stderr
+
+
+def test_a_killed_job_goes_on_where_it_stopped(folder: Path, assay: Run, service: Any, served: dict[str, str]) -> None:
+    service.script = ["ok", "ok", "silent"]
+    words = ["trace", "precompute-embeddings", "trace.jsonl", "--embedder", "openai", "--batch", "1"]
+    environment = {**os.environ, **served}
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "assay_core", *words], cwd=folder, env=environment, stderr=subprocess.DEVNULL
+    ) as job:
+        deadline = time.monotonic() + 60
+        while len(service.requests) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        job.kill()
+    asked = len(service.requests)
+    service.script = ["ok"]
+
+    resumed = assay(*words, environment=served)
+
+    assert asked == 3
+    assert "embedded 3 of 5 texts, 2 were there" in resumed.stderr, resumed.stderr
+    assert len(service.requests) - asked == 3
+    assert assay("run", *words[2:5], "--replay-strict", environment=served).returncode == 0
+
+
+def test_a_service_that_fails_leaves_what_it_gave_before(
+    folder: Path, assay: Run, service: Any, served: dict[str, str]
+) -> None:
+    service.script = ["ok", "401"]
+    words = ("trace", "precompute-embeddings", "trace.jsonl", "--embedder", "openai", "--batch", "2")
+
+    failed = assay(*words, "--out-trace", "out.jsonl", environment=served)
+    service.script = ["ok"]
+    resumed = assay(*words, environment=served)
+
+    assert (failed.returncode, "E_EMBEDDER_UNAVAILABLE" in failed.stderr) == (3, True)
     assert not (folder / "out.jsonl").exists()
-    partial = folder / "out.jsonl.embeddings-partial"
-    partial.write_bytes(partial.read_bytes() + b'{"embedder": "torn')
+    assert "embedded 3 of 5 texts, 2 were there" in resumed.stderr
 
-    Failing.left = 99
-    carry_out(job(folder, batch=1))
 
-    assert len(asked) == len(set(asked)) == 4, "no text is embedded twice"
-    assert not partial.exists()
-    monkeypatch.undo()
-    carry_out(job(folder, target=folder / "whole.jsonl"))
-    assert (folder / "whole.jsonl").read_bytes() == (folder / "out.jsonl").read_bytes()
+def test_a_store_that_no_run_would_look_into_is_not_filled(folder: Path, assay: Run) -> None:
+    (folder / "eval.yaml").write_text(SUITE.replace("suite: s", "suite: s\nsettings: {cache: false}"))
+    words = ("trace", "precompute-embeddings", "trace.jsonl", "--embedder", "hashing")
+
+    refused = assay(*words)
+
+    assert (refused.returncode, "settings.cache" in refused.stderr) == (2, True)
+    assert not (folder / ".assay").exists()
+    assert assay(*words, "--out-trace", "out.jsonl").returncode == 0
+    assert "E_OUTPUT_IS_INPUT" in assay(*words, "--out-trace", "eval.yaml").stderr
+    assert "E_INVALID_ARGS" in assay(*words, "--out-trace", "out.jsonl", "--format", "mcp").stderr
+
+
+def test_a_store_that_is_none_ends_with_3_and_is_left_as_it_is(folder: Path, assay: Run) -> None:
+    (folder / "notes.txt").write_text("mine")
+
+    done = assay("trace", "precompute-embeddings", "trace.jsonl", "--embedder", "hashing", "--db", "notes.txt")
+
+    assert (done.returncode, "E_STORE_INVALID" in done.stderr) == (3, True)
+    assert (folder / "notes.txt").read_text() == "mine"
 
 
 def test_v2_episodes_get_their_vectors_at_their_start(folder: Path, assay: Run) -> None:
@@ -292,7 +370,6 @@ def test_v2_episodes_get_their_vectors_at_their_start(folder: Path, assay: Run) 
         (["trace.jsonl", "--config", "eval.yaml", "--embedder", "none"], "E_EMBEDDER_MISSING"),
         (["trace.jsonl", "--config", "eval.yaml", "--embedder", "no_such"], "E_PLUGIN_MISSING"),
         (["trace.jsonl", "--config", "other.yaml", "--embedder", "hashing"], "E_NO_CHECKS"),
-        (["trace.jsonl", "--config", "eval.yaml", "--embedder", "openai"], "E_CREDENTIAL_MISSING"),
         (["trace.jsonl", "--config", "eval.yaml", "--embedder", "hashing", "--model", "m"], "E_CFG_UNKNOWN_KEY"),
         (["bad.jsonl", "--config", "eval.yaml", "--embedder", "hashing"], "E_TRACE_INVALID"),
     ],
@@ -300,11 +377,12 @@ def test_v2_episodes_get_their_vectors_at_their_start(folder: Path, assay: Run) 
 def test_what_cannot_be_done_is_said_and_nothing_is_written(
     folder: Path, assay: Run, words: list[str], code: str
 ) -> None:
-    (folder / "other.yaml").write_text("configVersion: 1\nsuite: s\ntests: []\n")
+    (folder / "other.yaml").write_text("configVersion: 1\nsuite: s\npolicy: policy.yaml\n")
+    (folder / "policy.yaml").write_text('version: "2.0"\n')
     (folder / "bad.jsonl").write_text('{"prompt": "a", "response": "b", "meta": 7\n')
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
 
-    done = assay("trace", "precompute-embeddings", *words)
+    done = assay("trace", "precompute-embeddings", *words, "--out-trace", "out.jsonl")
 
     assert done.returncode == 2, done.stderr
     assert code in done.stderr

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -259,7 +262,8 @@ def test_recorded_verdicts_are_evaluated_by_validate_and_run_without_a_judge(
     wrote = assay("trace", "precompute-judge", "trace.jsonl", *words, "-o", "judged.jsonl")
 
     assert wrote.code == 0, wrote.text
-    assert "wrote 2 verdict(s), 0 were there: judged.jsonl" in wrote.text
+    assert "2 verdict(s) given, 0 were in the store, 0 in the trace" in wrote.text
+    assert "wrote 2 verdict(s): judged.jsonl" in wrote.text
     assert (folder / "trace.jsonl").read_text() == before
     record = json.loads((folder / "judged.jsonl").read_text())
     assert record.pop("meta")["assay"]["judge"]["faithfulness"]["passed"] is True
@@ -269,7 +273,7 @@ def test_recorded_verdicts_are_evaluated_by_validate_and_run_without_a_judge(
         done = assay(command, "eval.yaml", "judged.jsonl", "--replay-strict", "--deny", "network")
         assert done.code == 0, done.text
     again = assay("trace", "precompute-judge", "judged.jsonl", *words[2:])
-    assert "wrote 0 verdict(s), 2 were there" in again.text
+    assert "0 verdict(s) given, 0 were in the store, 2 in the trace" in again.text
     assert len(endpoint.requests) == asked
     assert KEY not in everything_written(folder)
 
@@ -284,7 +288,7 @@ def test_precompute_keeps_v2_events_and_every_other_byte(folder: Path, serve: Se
 
     done = assay(
         "trace", "precompute-judge", "--trace", "trace.jsonl", "--config", "eval.yaml", "--judge", "openai",
-        "--judge-base-url", serve(YES).url, "-q",
+        "--judge-base-url", serve(YES).url, "-q", "-o", "trace.jsonl",
     )  # fmt: skip
 
     assert (done.code, done.text) == (0, "")
@@ -309,6 +313,66 @@ def test_precompute_leaves_the_trace_when_the_judge_fails(folder: Path, serve: S
     assert (folder / "trace.jsonl").read_bytes() == before
 
 
+def test_precomputed_verdicts_are_those_that_a_strict_run_looks_up(
+    folder: Path, serve: Serve, assay: Assay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = serve(YES)
+    before = (folder / "trace.jsonl").read_bytes()
+    words = ("trace.jsonl", "--judge", "openai", "--judge-base-url", endpoint.url, "--judge-model", "m-1")
+
+    filled = assay("trace", "precompute-judge", *words)
+    assert filled.code == 0, filled.text
+    assert "2 verdict(s) given, 0 were in the store" in filled.text
+    assert (folder / "trace.jsonl").read_bytes() == before
+    assert "0 verdict(s) given, 2 were in the store" in assay("trace", "precompute-judge", *words).text
+    asked = len(endpoint.requests)
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a connection was made")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "connect", forbidden)
+        for command in ("run", "ci"):
+            done = assay(command, *words, "--replay-strict", "--deny", "network")
+            assert done.code == 0, done.text
+        other = assay("run", *words[:-1], "m-2", "--replay-strict")
+        assert (other.code, "E_REPLAY_STRICT_MISSING" in other.text) == (2, True)
+    again = assay("trace", "precompute-judge", *words, "--judge-refresh")
+    assert "2 verdict(s) given" in again.text
+    assert len(endpoint.requests) == 2 * asked
+    assert KEY not in everything_written(folder)
+
+
+def test_a_killed_precompute_loses_no_verdict_that_was_given(folder: Path, serve: Serve, assay: Assay) -> None:
+    endpoint = serve(YES, YES, {"hang": True})
+    words = ["trace", "precompute-judge", "trace.jsonl", "--judge", "openai", "--judge-base-url", endpoint.url]
+
+    with subprocess.Popen([sys.executable, "-m", "assay_core", *words], cwd=folder, stderr=subprocess.DEVNULL) as job:
+        deadline = time.monotonic() + 60
+        while len(endpoint.requests) < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        job.kill()
+    endpoint.plan[:] = [*serve(YES).plan]
+    asked = len(endpoint.requests)
+
+    resumed = assay(*words)
+
+    assert "1 verdict(s) given, 1 were in the store" in resumed.text, resumed.text
+    assert len(endpoint.requests) - asked == 2
+    assert assay("run", *words[2:], "--replay-strict").code == 0
+
+
+def test_a_store_that_no_run_would_look_into_is_not_filled(folder: Path, serve: Serve, assay: Assay) -> None:
+    suite = folder / "eval.yaml"
+    suite.write_text(suite.read_text().replace("{seed: 7,", "{seed: 7, cache: false,"))
+    words = ("trace", "precompute-judge", "trace.jsonl", "--judge", "openai", "--judge-base-url", serve(YES).url)
+
+    assert "settings.cache" in assay(*words).text
+    assert assay(*words, "--out-trace", "judged.jsonl").code == 0
+    assert "E_OUTPUT_IS_INPUT" in assay(*words, "--out-trace", "eval.yaml").text
+    assert "E_INVALID_ARGS" in assay(*words, "--out-trace", "judged.jsonl", "--format", "mcp").text
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -316,7 +380,7 @@ def test_precompute_leaves_the_trace_when_the_judge_fails(folder: Path, serve: S
         (("gone.jsonl", "--config", "eval.yaml", "--judge", "openai"), "E_PATH_NOT_FOUND"),
         (("trace.jsonl", "--config", "eval.yaml", "--judge", "none"), "E_JUDGE_MISSING"),
         (("trace.jsonl", "--config", "plain.yaml", "--judge", "openai"), "E_NO_CHECKS"),
-        (("odd.jsonl", "--config", "eval.yaml", "--judge", "openai"), "E_TRACE_INVALID"),
+        (("odd.jsonl", "--config", "eval.yaml", "--judge", "openai", "-o", "out.jsonl"), "E_TRACE_INVALID"),
     ],
 )
 def test_precompute_refuses_what_it_cannot_use(

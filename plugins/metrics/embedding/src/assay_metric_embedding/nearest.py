@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -64,7 +64,7 @@ class NearestKnownGood(ByMeaning):
         def judge(episode: Episode) -> MetricResult:
             return _judged(episode, "nearest_known_good", texts, vectors, least=options.min_score)
 
-        return EachEpisode(judge, vectors.blocking, expectation)
+        return _check(judge, vectors, texts, expectation)
 
 
 class NearestKnownBad(ByMeaning):
@@ -85,7 +85,16 @@ class NearestKnownBad(ByMeaning):
         def judge(episode: Episode) -> MetricResult:
             return _judged(episode, "nearest_known_bad", texts, vectors, most=options.max_score)
 
-        return EachEpisode(judge, vectors.blocking, expectation)
+        return _check(judge, vectors, texts, expectation)
+
+
+def _check(
+    judge: Callable[[Episode], MetricResult], vectors: TextVectors, known: ReferenceTexts, expectation: Expectation
+) -> EachEpisode:
+    def texts(episode: Episode) -> tuple[str, ...]:
+        return () if episode.response is None or is_blank(episode.response) else (episode.response,)
+
+    return EachEpisode(judge=judge, vectors=vectors, expectation=expectation, texts=texts, known=known.texts)
 
 
 def _prepared(

@@ -47,7 +47,13 @@ class NoveltyOfArguments(ByMeaning):
         if not options.tools:
             raise refuse(expectation, "tools is empty, so that the check could never fail", code="E_CFG_VACUOUS")
         check = _Novelty(expectation, options, context)
-        return EachEpisode(check.judge, check.vectors.blocking, expectation)
+        return EachEpisode(
+            judge=check.judge,
+            vectors=check.vectors,
+            expectation=expectation,
+            texts=check.texts,
+            known=check.known_texts,
+        )
 
 
 class _Novelty:
@@ -64,6 +70,13 @@ class _Novelty:
         if not by_tool:
             raise refuse_empty(expectation, "call of these tools")
         self._known = {tool: ReferenceTexts(of, self.vectors, index=options.index) for tool, of in by_tool.items()}
+
+    @property
+    def known_texts(self) -> tuple[str, ...]:
+        return tuple(text for each in self._known.values() for text in each.texts)
+
+    def texts(self, episode: Episode) -> tuple[str, ...]:
+        return tuple(_text_of(call) for call in self._wanted(episode) if call.tool in self._known)
 
     def judge(self, episode: Episode) -> MetricResult:
         calls = self._wanted(episode)

@@ -1,28 +1,27 @@
-"""What `assay trace precompute-embeddings` does: find the texts, embed them in batches, write the trace anew."""
+"""What `assay trace precompute-embeddings` does: find the texts, embed them in batches, keep them in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import attrs
-import msgspec
 
+from assay_core.analysis.episodes import installed_drivers, read_episodes
+from assay_core.analysis.kept_results import KeptResults, open_kept_results
+from assay_core.analysis.suite_checks import SuiteChecks, read_checks
+from assay_core.cache import embedding_key
 from assay_core.commandline import Progress, sanitise, write_err
-from assay_core.contracts import Embedder, Importer, ImportReport
-from assay_core.documents import open_atomic
-from assay_core.errors import InputError, Place, UsageError
-from assay_core.model import Episode, JsonValue, Limits
-from assay_core.plugins.drivers import load
+from assay_core.errors import InputError, UsageError
+from assay_core.model import Episode, JsonValue
 from assay_core.trace import FileSource
-from assay_metric_embedding.partial import Partial
-from assay_metric_embedding.semantic_tests import SemanticTests
-from assay_metric_embedding.vectors import recorded, sha256_hex, unpack
+from assay_metric_embedding.embedding import TextVectors
+from assay_metric_embedding.recording import Wanted, write_trace
+from assay_metric_embedding.results import EachEpisode
+from assay_metric_embedding.vectors import recorded
 
-__all__ = ["Job", "carry_out"]
+__all__ = ["TYPES", "Job", "carry_out"]
 
-_encode = msgspec.json.Encoder().encode
+TYPES = ("nearest_known_bad", "nearest_known_good", "novelty_of_arguments", "semantic_similarity_to")
 
 
 @attrs.frozen(kw_only=True)
@@ -30,127 +29,138 @@ class Job:
     """What the command line asks for."""
 
     trace: Path
-    config: Path
+    config: Path | None
     embedder: str
     model: str | None = None
-    target: Path
+    trace_format: str | None = None
+    db: str | None = None
+    target: Path | None = None  # where the trace with its vectors goes
     batch: int = 64
     refresh: bool = False
     quiet: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class _Wanted:
-    """One record that needs vectors."""
+@attrs.define
+class _Needed:
+    """What a run over the trace will look up."""
 
-    line: int
-    response: str
-    references: tuple[str, ...]
+    texts: dict[str, dict[str, None]] = attrs.field(factory=dict)  # by embedder, each text once, in their order
+    embedders: dict[str, TextVectors] = attrs.field(factory=dict)
+    records: list[Wanted] = attrs.field(factory=list)  # that semantic_similarity_to needs vectors for
+    with_vectors: int = 0  # records that bring along all they need
+
+    def add(self, check: EachEpisode, texts: tuple[str, ...]) -> None:
+        model = check.vectors.model
+        self.embedders.setdefault(model, check.vectors)
+        self.texts.setdefault(model, {}).update(dict.fromkeys(texts))
 
 
 def carry_out(job: Job) -> None:
-    """Write the trace with vectors, and say what was done.
+    """Fill the store, write the trace where that is wanted, and say what was done.
 
     Raises:
-        InputError: E_PATH_NOT_FOUND, E_TRACE_INVALID, E_TRACE_FORMAT; what reading the suite raises.
-        UsageError: E_PLUGIN_MISSING, E_CREDENTIAL_MISSING.
-        ServiceError: what the embedder raises; what was embedded until then is kept for the next time.
+        InputError: E_PATH_NOT_FOUND, E_TRACE_INVALID, E_TRACE_FORMAT, E_NO_CHECKS; what reading the suite raises.
+        UsageError: E_PLUGIN_MISSING, E_CREDENTIAL_MISSING, E_OUTPUT_IS_INPUT.
+        ServiceError: what the embedder and the store raise; what was embedded until then is kept.
     """
     if job.embedder == "none":
         raise UsageError(code="E_EMBEDDER_MISSING", message="--embedder none embeds nothing", remedy="name another")
     for path in (job.config, job.trace):
-        if not path.is_file():
+        if path is not None and not path.is_file():
             raise InputError(code="E_PATH_NOT_FOUND", message=f"there is no file {str(path)!r}")
-    tests = SemanticTests.read(job.config)
-    options = {"model": job.model} if job.model is not None else None
-    embedder = cast("Embedder", load("assay.embedders", job.embedder, options))
-    wanted, kept = _find(job, tests)
-    texts = dict.fromkeys(text for each in wanted for text in (each.response, *each.references))
-    with Partial(job.target, embedder.id) as partial:
-        _embed([text for text in texts if text not in partial], embedder, partial, job)
-        rows = {text: partial[text] for text in texts}
-        _write(job, {each.line: each for each in wanted}, rows, embedder.id)
-        partial.finish()
+    given: dict[str, JsonValue] = {"embedder": job.embedder, "embedding_model": job.model}
+    services = {key: value for key, value in given.items() if value is not None}
+    if job.refresh:
+        services["refresh_embeddings"] = True
+    with open_kept_results(job.db) as kept:
+        checks = read_checks(job.config, TYPES, services, cache=kept)
+        _check_target(job, checks, kept)
+        needed = _find(job, checks)
+        live = _embed(needed, job)
+        texts = sum(map(len, needed.texts.values()))
+        _tell(job, f"embedded {live} of {texts} text{_s(texts)}, {texts - live} were there: {kept.path}")
+        if job.target is not None:
+            write_trace(job.trace, job.target, needed.records, lambda model, text: _row(kept, model, text))
+            count = len(needed.records)
+            _tell(
+                job, f"wrote the vectors of {count} record{_s(count)}, {needed.with_vectors} had theirs: {job.target}"
+            )
+
+
+def _check_target(job: Job, checks: SuiteChecks, kept: KeptResults) -> None:
+    """Refuse to overwrite what is read, and to fill a store that no run would look into."""
+    if job.target is None:
+        if not checks.suite.settings.cache:
+            message = "settings.cache of this suite is false: no run would look for the vectors in the store"
+            raise UsageError(code="E_INVALID_ARGS", message=message, remedy="name --out-trace, or remove the setting")
+        return
+    for path in (checks.suite.path, kept.path):
+        if path is not None and job.target.exists() and path.exists() and job.target.samefile(path):
+            message = f"--out-trace would overwrite {str(path)!r}"
+            raise UsageError(code="E_OUTPUT_IS_INPUT", message=message)
+
+
+def _find(job: Job, checks: SuiteChecks) -> _Needed:
+    """Read the trace and collect what its checks will look up."""
+    needed = _Needed()
+    for test in checks.tests:
+        for planned in test.checks:
+            if isinstance(check := planned.prepared, EachEpisode):
+                needed.add(check, check.known)
+    source = FileSource(job.trace, checks.suite.settings.limits)
+    for episode in read_episodes(source, drivers=installed_drivers(Path.cwd()), trace_format=job.trace_format):
+        _look_at(episode, [each for each in checks.of(episode) if isinstance(each, EachEpisode)], needed, job)
+    return needed
+
+
+def _look_at(episode: Episode, checks: list[EachEpisode], needed: _Needed, job: Job) -> None:
+    compared = [each for each in checks if each.reference is not None]
+    if compared and not job.refresh and all(recorded(episode, each.reference or "") for each in compared):
+        needed.with_vectors += 1
+        checks = [each for each in checks if each.reference is None]
+        compared = []
+    for check in checks:
+        needed.add(check, tuple(check.texts(episode)))
+    if not any(check.texts(episode) for check in compared):
+        return
+    if episode.source.line is None and job.target is not None:
+        raise InputError(code="E_TRACE_FORMAT", message=f"the episode {episode.id!r} stands on no line")
+    references = tuple(dict.fromkeys(each.reference or "" for each in compared))
+    needed.records.append(
+        Wanted(
+            line=episode.source.line or 0,
+            response=episode.response or "",
+            references=references,
+            model=compared[0].vectors.model,
+        )
+    )
+
+
+def _embed(needed: _Needed, job: Job) -> int:
+    """Embed what is not kept yet, and return how many texts that were."""
+    live = 0
+    total = sum(map(len, needed.texts.values()))
+    with Progress("texts", total, quiet=job.quiet) as progress:
+        for model, of_model in needed.texts.items():
+            texts = tuple(of_model)
+            for start in range(0, len(texts), job.batch):
+                rows = needed.embedders[model].embed(texts[start : start + job.batch])
+                live += sum(row.origin == "live" for row in rows)
+                progress.advance(len(rows))
+    return live
+
+
+def _row(kept: KeptResults, model: str, text: str) -> bytes:
+    row = kept.get(embedding_key(model, text))
+    if row is None:
+        raise InputError(code="E_EMBEDDING_INVALID", message="a vector was taken out of the store meanwhile")
+    return row
+
+
+def _tell(job: Job, text: str) -> None:
     if not job.quiet:
-        records = f"{len(wanted)} record{'' if len(wanted) == 1 else 's'}"
-        write_err(f"embedded {len(texts)} texts for {records}, {kept} had theirs: {sanitise(str(job.target))}\n")
+        write_err(sanitise(text) + "\n")
 
 
-def _find(job: Job, tests: SemanticTests) -> tuple[list[_Wanted], int]:
-    """Return the records that need vectors, and how many have all they need."""
-    wanted: list[_Wanted] = []
-    kept = 0
-    for episode in _episodes(job.trace):
-        references = tests.references(episode)
-        if not references or episode.response is None:
-            continue
-        if not job.refresh and all(recorded(episode, reference) for reference in references):
-            kept += 1
-        elif episode.source.line is None:
-            raise InputError(code="E_TRACE_FORMAT", message=f"the episode {episode.id!r} stands on no line")
-        else:
-            wanted.append(_Wanted(line=episode.source.line, response=episode.response, references=references))
-    return wanted, kept
-
-
-def _episodes(path: Path) -> Iterator[Episode]:
-    importer = cast("Importer", load("assay.importers", "jsonl"))
-    return importer.read(FileSource(path, Limits()), ImportReport())
-
-
-def _embed(texts: Sequence[str], embedder: Embedder, partial: Partial, job: Job) -> None:
-    with Progress("texts", len(texts), quiet=job.quiet) as progress:
-        for start in range(0, len(texts), job.batch):
-            batch = texts[start : start + job.batch]
-            partial.add(batch, embedder.embed(batch))
-            progress.advance(len(batch))
-
-
-def _write(job: Job, wanted: Mapping[int, _Wanted], rows: Mapping[str, bytes], model: str) -> None:
-    """Copy the trace line by line; in the wanted lines only `meta` is written anew, all else byte for byte."""
-    with job.trace.open("rb") as source, open_atomic(job.target) as sink:
-        for number, line in enumerate(source, 1):
-            each = wanted.get(number)
-            if each is None:
-                sink.write(line)
-                continue
-            end = line[len(line.rstrip(b"\r\n")) :]
-            place = Place(str(job.trace), number)
-            sink.write(_with_vectors(line, _vectors(each, rows, model), place) + end)
-
-
-def _vectors(wanted: _Wanted, rows: Mapping[str, bytes], model: str) -> dict[str, JsonValue]:
-    """Return `meta.assay.embeddings`; further references of one record stand under their digests."""
-    first, *further = wanted.references
-    vectors: dict[str, JsonValue] = {
-        "model": model,
-        "response": list(unpack(rows[wanted.response])),
-        "reference": list(unpack(rows[first])),
-        "source_response": "precomputed",
-        "source_reference": "precomputed",
-        "response_sha256": sha256_hex(wanted.response),
-        "reference_sha256": sha256_hex(first),
-    }
-    if further:
-        vectors["further_references"] = {sha256_hex(text): list(unpack(rows[text])) for text in further}
-    return vectors
-
-
-def _with_vectors(line: bytes, vectors: dict[str, JsonValue], place: Place) -> bytes:
-    record = _members(line, "the record", place)
-    meta = _members(record.get("meta"), "meta", place)
-    ours = _members(meta.get("assay"), "meta.assay", place)
-    ours["embeddings"] = msgspec.Raw(_encode(vectors))
-    meta["assay"] = msgspec.Raw(_encode(ours))
-    record["meta"] = msgspec.Raw(_encode(meta))
-    return _encode(record)
-
-
-def _members(raw: bytes | msgspec.Raw | None, what: str, place: Place) -> dict[str, msgspec.Raw]:
-    """Return the members of an object with the bytes they were written in; none for null and for nothing at all."""
-    if raw is None or bytes(raw).strip() == b"null":
-        return {}
-    try:
-        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InputError(code="E_TRACE_INVALID", message=f"{what} is no JSON object", place=place) from None
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -73,6 +73,11 @@ class ReferenceTexts:
         """Return how many different texts there are."""
         return len(self._known)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts themselves."""
+        return tuple(each.text for each in self._known)
+
     def nearest(self, text: str, count: int = 1) -> list[Nearest]:
         """Return the nearest known texts, nearest first; ties in the order of the references.
 
@@ -81,8 +86,7 @@ class ReferenceTexts:
         """
         with self._lock:
             if self._neighbours is None:
-                texts = [each.text for each in self._known]
-                rows = [each.row for each in self._vectors.embed(texts)]
+                rows = [each.row for each in self._vectors.embed(self.texts)]
                 self._neighbours = Neighbours(rows, index=self._choice)
         (wanted,) = self._vectors.embed([text])
         found = self._neighbours.nearest(wanted.row, count)

@@ -9,7 +9,7 @@ import attrs
 
 from assay_core.errors import AssayError, InputError, Place, UsageError
 from assay_core.model import Episode, Expectation, Finding, JsonValue, MetricResult, Outcome, SourcePlace, ToolCall
-from assay_metric_embedding.embedding import Deferred
+from assay_metric_embedding.embedding import Deferred, TextVectors
 
 __all__ = ["EPSILON", "ByMeaning", "EachEpisode", "finding_at", "is_blank", "options_of", "refuse", "without_response"]
 
@@ -26,13 +26,24 @@ class ByMeaning:
     needs: frozenset[str] = frozenset()  # refused where a vector would have to be fetched, not before
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class EachEpisode:
-    """A prepared check that looks at one episode at a time."""
+    """A prepared check that looks at one episode at a time.
+
+    `assay trace precompute-embeddings` asks it which vectors it will look up.
+    """
 
     judge: Callable[[Episode], MetricResult]
-    blocking: bool
+    vectors: TextVectors
     expectation: Expectation
+    texts: Callable[[Episode], Sequence[str]]  # of an episode
+    known: tuple[str, ...] = ()  # of the references, the same for every episode
+    reference: str | None = None  # the text that a record may bring along a vector for
+
+    @property
+    def blocking(self) -> bool:
+        """Whether the check may wait for the network."""
+        return self.vectors.blocking
 
     def measure(self, episodes: Sequence[Episode]) -> Sequence[MetricResult]:
         """Return one result per episode, in their order."""

@@ -48,7 +48,13 @@ class SemanticSimilarity(ByMeaning):
             raise refuse(expectation, "the reference text is empty, so nothing can be compared with it")
         check_bound(expectation, "min_score", options.min_score)
         vectors = TextVectors(context)
-        return EachEpisode(lambda episode: _judge(episode, options, vectors), vectors.blocking, expectation)
+        return EachEpisode(
+            judge=lambda episode: _judge(episode, options, vectors),
+            vectors=vectors,
+            expectation=expectation,
+            texts=lambda episode: _texts(episode, options),
+            reference=options.semantic_similarity_to,
+        )
 
 
 def check_bound(expectation: Expectation, name: str, bound: float) -> None:
@@ -92,6 +98,12 @@ def _judge(episode: Episode, options: SimilarityOptions, vectors: TextVectors) -
         findings=(finding,),
         details={"message": message, **details},
     )
+
+
+def _texts(episode: Episode, options: SimilarityOptions) -> tuple[str, ...]:
+    if episode.response is None or is_blank(episode.response):
+        return ()
+    return (episode.response, options.semantic_similarity_to)
 
 
 def _embedded(response: str, reference: str, vectors: TextVectors) -> Recorded:

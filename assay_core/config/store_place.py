@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assay_core.config import Defaults
+from assay_core.config.defaults import Defaults
 from assay_core.errors import UsageError
 
 __all__ = ["store_path"]
