@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from assay_core.convert import nearest
 from assay_core.model import JsonObject, JsonValue
 
-__all__ = ["FORMAT_DRAFTS", "SchemaFault", "find_fault", "inner_schemas", "refuses_nothing"]
+__all__ = ["FORMAT_DRAFTS", "SchemaFault", "find_fault", "inner_schemas", "refuses_nothing", "resolved"]
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 # Where schemas stand inside a schema: under the keyword itself, in a list, or under the names of a mapping.
@@ -156,7 +156,7 @@ def _walk(schema: _Schema, root: _Schema, pointer: str, draft: str, depth: int) 
         raise SchemaFault(pointer, "an inner $id would give the references below another base", "use $anchor or $defs")
     for key in _REFERENCES:
         if key in schema:
-            _resolve(schema[key], root, f"{pointer}/{key}")
+            resolved(schema[key], root, f"{pointer}/{key}")
     if "$ref" in schema and draft in _OLD_DRAFTS:
         lost = sorted(set(schema) & (_KNOWN - _ANNOTATING - _STANDARD - {"$ref", "$defs", "definitions"}))
         if lost:
@@ -189,8 +189,12 @@ def inner_schemas(schema: JsonObject) -> Iterator[tuple[str, _Schema]]:
             yield key, value
 
 
-def _resolve(reference: _Schema, root: _Schema, pointer: str) -> _Schema:
-    """Return what a local reference means."""
+def resolved(reference: _Schema, root: _Schema, pointer: str) -> _Schema:
+    """Return what a local reference means.
+
+    Raises:
+        SchemaFault: It leads out of the schema, or to no schema.
+    """
     if not isinstance(reference, str):
         raise SchemaFault(pointer, "a reference is a string")
     if not reference.startswith("#"):
@@ -262,7 +266,7 @@ def _in_place(schema: JsonObject, root: _Schema) -> Iterator[_Schema]:
     """Yield the schemas that look at the same value as this one."""
     for key in _REFERENCES:
         if key in schema:
-            yield _resolve(schema[key], root, f"/{key}")
+            yield resolved(schema[key], root, f"/{key}")
     for key, value in schema.items():
         if key in _IN_PLACE_ONE:
             yield value
@@ -320,7 +324,7 @@ def _is_idle(key: str, value: JsonValue, schema: JsonObject, visits: _Visits, se
     if key == "additionalItems" and not isinstance(schema.get("items"), (list, tuple)):
         return True
     if key in _REFERENCES:
-        return _is_open(_resolve(value, visits.root, key), visits, seen)
+        return _is_open(resolved(value, visits.root, key), visits, seen)
     if key in ("not", "contains", "oneOf"):
         return False
     if key == "anyOf" and isinstance(value, (list, tuple)):

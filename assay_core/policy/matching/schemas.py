@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
 
 import attrs
 
@@ -16,7 +16,7 @@ from assay_core.policy.matching.schema_text import SchemaFault, find_fault, refu
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
-__all__ = ["CompiledSchema", "SchemaViolation", "compile_schema"]
+__all__ = ["CompiledSchema", "SchemaViolation", "compile_schema", "part_checks"]
 
 MAX_VIOLATIONS = 200  # of one value; what a hostile value can make us hold
 _MAX_MESSAGE = 300  # characters
@@ -71,6 +71,11 @@ class CompiledSchema:
     def engine_check(self) -> Callable[[object], bool]:
         """The engine's own test, for hot loops: an exception it raises has to count as False."""
         return self._check
+
+    @property
+    def engine_errors(self) -> Callable[[object], object]:
+        """The engine's own errors of a value, an iterator: for what has to know where in the schema one came from."""
+        return self._iterate
 
     def is_valid(self, value: object) -> bool:
         """Tell whether the value fits. Anything the engine cannot judge does not fit."""
@@ -130,6 +135,31 @@ def compile_schema(
     return CompiledSchema(merged, check, iterate, vacuous=vacuous, idle=idle)
 
 
+def part_checks(schema: CompiledSchema) -> Callable[[str], Callable[[object], bool]]:
+    """Return the tests of the schemas inside a compiled one, by their JSON Pointer from its root.
+
+    A test says whether a value fits that part alone; what the engine cannot judge does not fit.
+
+    Raises:
+        KeyError: from the function, for a pointer at which no schema stands.
+    """
+    if isinstance(schema.schema, bool):
+        raise TypeError("a boolean schema has no parts")
+    import jsonschema_rs  # tens of milliseconds: not at start-up
+
+    options = jsonschema_rs.RegexOptions(size_limit=_REGEX_SIZE_LIMIT)
+    plain = cast("dict[str, object]", _plain(schema.schema))
+    parts = jsonschema_rs.validator_map_for(plain, pattern_options=options, retriever=_refuse)
+
+    def check_of(pointer: str) -> Callable[[object], bool]:
+        found = parts.get(f"#{pointer}")
+        if found is None:
+            raise KeyError(pointer)
+        return found.is_valid
+
+    return check_of
+
+
 def _merged(schema: JsonValue, defs: JsonObject | None) -> _Schema:
     """Add the shared definitions to the schema's own."""
     if isinstance(schema, bool):
@@ -183,7 +213,7 @@ def _engine(schema: _Schema, draft: str) -> tuple[Callable[[object], bool], Call
     return validator.is_valid, validator.iter_errors
 
 
-def _refuse(uri: str) -> JsonValue:
+def _refuse(uri: str) -> NoReturn:
     """Stand in for the engine's retriever, which by default reads files and fetches URLs."""
     raise ValueError(f"{uri[:100]!r} is not part of the schema and nothing is fetched")
 
