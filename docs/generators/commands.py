@@ -35,6 +35,7 @@ FACTS = {
     "validate": (_RUN, "0 1 2 3"),
     "run": (_RUN, "0 1 2 3"),
     "ci": (_RUN, "0 1 2 3"),
+    "watch": (_RUN, "0 2"),
     "import": ("", "0 2 3"),
     "trace convert": ("", "0 2 3"),
     "trace ingest": ("", "0 2 3"),
