@@ -32,6 +32,7 @@ PUBLIC = (
     "hookspecs",
     "model",
     "policy",
+    "remote",
     "store.reader",
     "testing",
     "trace",

@@ -24,6 +24,7 @@ PUBLIC = (
     "hookspecs",
     "model",
     "policy",
+    "remote",
     "testing",
     "trace",
 )

@@ -247,7 +247,7 @@ def test_an_answer_without_end_is_refused(serve: Serve) -> None:
     with pytest.raises(ServiceError) as caught:
         ask(judge(endpoint.url))
 
-    assert caught.value.code == "E_NETWORK_ERROR"
+    assert caught.value.code == "E_JUDGE_UNAVAILABLE"
 
 
 def test_votes_are_plain_answers(serve: Serve) -> None:

@@ -6,7 +6,7 @@ import attrs
 
 from assay_core.documents.strict_json import StrictJsonError, decode_strict
 from assay_core.model import JsonObject
-from assay_metric_judge.redaction import without_keys
+from assay_core.remote import without_keys
 
 __all__ = ["SCHEMA", "NoVerdictError", "Vote", "read_vote"]
 

@@ -9,7 +9,7 @@ import attrs
 import msgspec
 
 from assay_core.model import JsonObject, JsonValue, JudgeSettings
-from assay_metric_judge.redaction import without_keys
+from assay_core.remote import without_keys
 
 __all__ = ["Called", "NoRecordError", "Source", "Verdict", "called", "of_json"]
 

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from email.message import Message
     from http.client import HTTPResponse
 
-__all__ = ["Answer", "exchange"]
+__all__ = ["Answer", "NotHttpError", "exchange"]
 
-_LARGEST = 4 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
@@ -30,6 +29,10 @@ class Answer:
     retry_after_s: float | None = None
 
 
+class NotHttpError(Exception):
+    """What came back is no answer of HTTP, or too long for one; the message says what it is."""
+
+
 def exchange(
     url: str,
     body: bytes,
@@ -37,6 +40,7 @@ def exchange(
     *,
     timeout_s: float,
     direct: bool,
+    most_bytes: int,
 ) -> Answer:
     """POST and return the answer, whatever its status. Redirects are answers like any other.
 
@@ -48,16 +52,18 @@ def exchange(
         headers: Further headers.
         timeout_s: For the whole exchange, in real time.
         direct: True: no proxy is used, whatever the environment says.
+        most_bytes: No body may be longer.
 
     Raises:
         TimeoutError: it took longer.
+        NotHttpError: it is no HTTP, or too long.
         OSError: the connection failed, or ended before the answer did.
     """
     slot: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
     def work() -> None:
         try:
-            slot.put(_exchange(url, body, headers, timeout_s=timeout_s, direct=direct))
+            slot.put(_exchange(url, body, headers, timeout_s=timeout_s, direct=direct, most_bytes=most_bytes))
         except Exception as error:  # noqa: BLE001 - carried to the thread that waits, and raised there
             slot.put(error)
 
@@ -71,7 +77,9 @@ def exchange(
     return answer
 
 
-def _exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float, direct: bool) -> Answer:
+def _exchange(
+    url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float, direct: bool, most_bytes: int
+) -> Answer:
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
@@ -88,23 +96,25 @@ def _exchange(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: f
         except HTTPError as error:
             response = error
         with response:
-            return _read(cast("HTTPResponse", response), time.monotonic() + timeout_s)
+            return _read(cast("HTTPResponse", response), time.monotonic() + timeout_s, most_bytes)
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise TimeoutError from error
         raise
+    except ConnectionError:  # hung up before the answer; it is an HTTPException as well
+        raise
     except HTTPException as error:
-        raise OSError(f"the answer is not HTTP, or ends early ({type(error).__name__})") from error
+        raise NotHttpError(f"something that is no HTTP ({type(error).__name__})") from error
 
 
-def _read(response: HTTPResponse, deadline: float) -> Answer:
+def _read(response: HTTPResponse, deadline: float, most_bytes: int) -> Answer:
     chunks: list[bytes] = []
     size = 0
     while chunk := response.read1(_CHUNK):
         chunks.append(chunk)
         size += len(chunk)
-        if size > _LARGEST:
-            raise OSError(f"the answer is longer than {_LARGEST} bytes")
+        if size > most_bytes:
+            raise NotHttpError(f"more than {most_bytes} bytes")
         if time.monotonic() > deadline:  # nobody waits any more: end the thread
             raise TimeoutError
     announced = response.headers.get("Content-Length", "")
