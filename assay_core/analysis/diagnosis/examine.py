@@ -1,0 +1,129 @@
+"""Everything that `assay doctor` looks at, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from assay_core.analysis.diagnosis.ci import ci_files, examine_ci
+from assay_core.analysis.diagnosis.diagnosis import SEVERITIES, Diagnosis, Severity
+from assay_core.analysis.diagnosis.documents import with_patches
+from assay_core.analysis.diagnosis.machine import Machine, examine_machine, probe
+from assay_core.analysis.diagnosis.observing import Observed, observe
+from assay_core.analysis.diagnosis.policies import examine_policy
+from assay_core.analysis.diagnosis.project import Project, Wanted, open_project
+from assay_core.analysis.diagnosis.surroundings import (
+    examine_baseline,
+    examine_plugins,
+    examine_store,
+    examine_traces,
+)
+from assay_core.analysis.diagnosis.tests import examine_tests
+from assay_core.analysis.repair.patch import Patch
+from assay_core.model import Notice, PolicyNotice
+
+__all__ = ["Examination", "examine"]
+
+
+@attrs.frozen(kw_only=True)
+class Examination:
+    """What was found."""
+
+    project: Project
+    machine: Machine
+    observed: Observed | None
+    ci: tuple[str, ...]  # the files of CI configuration
+    findings: tuple[Diagnosis, ...]  # the gravest first, then by place
+    patches: tuple[Patch, ...]  # sorted by id
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings are so grave."""
+        return sum(each.severity == severity for each in self.findings)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether there is nothing but notes."""
+        return not self.count("error") and not self.count("warning")
+
+
+def examine(wanted: Wanted, *, now: Callable[[], str], around: bool = True) -> Examination:
+    """Look at a project.
+
+    Args:
+        wanted: What the user named.
+        now: The day in UTC, as YYYY-MM-DD.
+        around: False: only what a patch could change, for looking again after one.
+
+    Raises:
+        UsageError: a file that was named is not there.
+    """
+    project = open_project(wanted)
+    observed = observe(project)
+    project.take(_suite_notices(project))
+    project.take(examine_policy(project, observed))
+    project.take(examine_tests(project, observed))
+    project.take(examine_traces(project))
+    project.take(examine_baseline(project))
+    project.take(examine_ci(project.root))
+    machine = probe()
+    if around:
+        project.take(examine_store(project, now()))
+        project.take(examine_plugins(project))
+        project.take(examine_machine(machine, project.policy.form if project.policy else None))
+    findings = tuple(sorted(_distinct(with_patches(project, project.findings)), key=_order))
+    patches = _named_apart([*(each.patch for each in findings if each.patch), *_for_denials(project, findings)])
+    return Examination(
+        project=project,
+        machine=machine,
+        observed=observed,
+        ci=tuple(map(str, ci_files(project.root))),
+        findings=findings,
+        patches=tuple(sorted(patches, key=lambda each: each.id)),
+    )
+
+
+def _suite_notices(project: Project) -> Iterator[Diagnosis]:
+    from assay_core.analysis.diagnosis.diagnosis import of_notice
+
+    notices: tuple[Notice | PolicyNotice, ...] = project.suite.notices if project.suite else ()
+    for notice in notices:
+        found = of_notice(notice, "suite")
+        yield attrs.evolve(found, remedy="run `assay migrate`") if notice.code == "W_CFG_LEGACY" else found
+
+
+def _distinct(findings: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
+    seen: set[tuple[object, ...]] = set()
+    for each in findings:
+        key = (each.key, each.message, str(each.place))
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _order(finding: Diagnosis) -> tuple[int, str, int, int, str, str]:
+    place = finding.place
+    file, line, column = (place.file, place.line, place.column) if place else ("", 0, 0)
+    return SEVERITIES.index(finding.severity), file, line, column, finding.code, finding.message
+
+
+def _for_denials(project: Project, findings: tuple[Diagnosis, ...]) -> Iterator[Patch]:
+    """Yield what would allow the recorded calls that the policy denies."""
+    if project.policy is None or project.policy_file is None:
+        return
+    if not any(each.area == "policy" and each.severity == "error" for each in findings):
+        return
+    yield from ()
+
+
+def _named_apart(patches: list[Patch]) -> Iterator[Patch]:
+    """Yield every patch once, no two with one id."""
+    seen: dict[str, Patch] = {}
+    for patch in patches:
+        name, number = patch.id, 1
+        while name in seen and (seen[name].edits, seen[name].file) != (patch.edits, patch.file):
+            number += 1
+            name = f"{patch.id}.{number}"
+        if name not in seen:
+            seen[name] = patch if name == patch.id else attrs.evolve(patch, id=name)
+            yield seen[name]
