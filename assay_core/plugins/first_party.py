@@ -51,7 +51,9 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "pr-comment": "assay-reporter-markdown",
         "sarif": "assay-reporter-sarif",
     },
-    "assay.enforcers": {},
+    "assay.enforcers": {
+        "mcp": "assay-enforcer-mcp",
+    },
     "assay.embedders": {
         "hashing": "assay-metric-embedding",
         "local": "assay-metric-embedding",
@@ -61,6 +63,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "openai": "assay-metric-judge",
     },
     "assay.commands": {
+        "mcp wrap": "assay-enforcer-mcp",
         "trace precompute-embeddings": "assay-metric-embedding",
         "trace precompute-judge": "assay-metric-judge",
     },

@@ -1,0 +1,1 @@
+"""The decision log: what was decided, on disk before it takes effect."""

@@ -1,0 +1,1 @@
+"""Bytes on the wire: lines, frames, and where they go."""
