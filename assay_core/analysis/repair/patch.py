@@ -12,7 +12,7 @@ from assay_core.documents import EditableDocument, unified_diff
 from assay_core.errors import InputError, Place
 from assay_core.model import JsonObject, JsonValue
 
-__all__ = ["RISKS", "Edit", "Patch", "Risk", "patch_diff", "patched_text"]
+__all__ = ["RISKS", "Edit", "Patch", "Risk", "apply_edits", "patch_diff", "patched_text"]
 
 Risk: TypeAlias = Literal["low", "medium", "high"]
 RISKS: tuple[Risk, ...] = ("low", "medium", "high")  # from the least
@@ -68,9 +68,17 @@ def patched_text(document: EditableDocument, patches: Iterable[Patch]) -> str:
             and must be thrown away.
     """
     for patch in patches:
-        for edit in patch.edits:
-            _apply(document, edit, patch)
-    return document.text()
+        apply_edits(document, patch)
+    text = document.text()
+    # ruamel.yaml writes LF alone; a file that is CRLF throughout stays so
+    only_crlf = document.original.count("\r\n") == document.original.count("\n") > 0
+    return text.replace("\n", "\r\n") if only_crlf else text
+
+
+def apply_edits(document: EditableDocument, patch: Patch) -> None:
+    """Apply the edits of one patch to the document's data alone. Raises as `patched_text`."""
+    for edit in patch.edits:
+        _apply(document, edit, patch)
 
 
 def patch_diff(patches: Sequence[Patch]) -> str:
@@ -88,6 +96,8 @@ def patch_diff(patches: Sequence[Patch]) -> str:
 def _apply(document: EditableDocument, edit: Edit, patch: Patch) -> None:
     try:
         value: Any = edit.value
+        if edit.op == "move" and _renamed(document, edit):
+            return
         if edit.op in ("remove", "move"):
             value = _remove(document, edit.path if edit.op == "remove" else edit.from_path)
         if edit.op == "replace":
@@ -100,6 +110,23 @@ def _apply(document: EditableDocument, edit: Edit, patch: Patch) -> None:
             message=f"patch {patch.id!r} does not fit {str(patch.file)!r} any more: {edit.op} {edit.path!r}",
             place=Place(str(patch.file)),
         ) from reason
+
+
+def _renamed(document: EditableDocument, edit: Edit) -> bool:
+    """Rename a key where it stands, with its comment; False where the edit moves more than a name."""
+    (parent, old), (target, new) = _parent(document, edit.from_path), _parent(document, edit.path)
+    if parent is not target or not hasattr(parent, "ca") or isinstance(parent, list):
+        return False
+    key = _key(parent, old)
+    if new in parent:
+        raise KeyError(new)  # both spellings are there: nobody but the author knows which one is meant
+    position = list(parent).index(key)
+    comment = parent.ca.items.pop(key, None)
+    value = parent.pop(key)
+    parent.insert(position, new, value)
+    if comment is not None:
+        parent.ca.items[new] = comment
+    return True
 
 
 def _words(pointer: str) -> list[str]:

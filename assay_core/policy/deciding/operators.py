@@ -51,6 +51,7 @@ class Machine(ABC):
 
     start: State = None
     watches_all = False  # True: calls that fit no operand matter as well
+    counts = False  # True: how many calls there were is what matters
 
     def breaks(self, state: State, roles: int, position: int) -> bool:
         """Tell whether the candidate breaks the rule."""
@@ -129,6 +130,7 @@ class _MaxCalls(Machine):
     """`max_calls`. State: how many ran."""
 
     start = 0
+    counts = True
 
     def __init__(self, rule: SequenceRule) -> None:
         self._max = rule.max
