@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from assay_core.plugins.drivers import Drivers
     from assay_core.policy.deciding.compiled import Policy
 
-__all__ = ["file_kind", "load_policy", "read_policy", "reread"]
+__all__ = ["file_kind", "load_policy", "parse_policy", "read_policy", "reread"]
 
 _GROUP = "assay.checks"
 _DEPTH_LIMIT = 128
@@ -51,16 +51,12 @@ def load_policy(
         InputError: E_REGEX_INVALID, E_SCHEMA_COMPILE.
         UsageError, PluginFault: a check plugin that the policy needs is missing or broken (E_PLUGIN_…).
     """
-    from assay_core.policy.deciding.compile import compile_form
+    return _compiled(_document(source, base_dir), _Owners(plugins, drivers), environment)
 
-    owners = _Owners(plugins, drivers)
-    reading = _read(_document(source, base_dir), owners, environment)
-    return compile_form(
-        reading.form,
-        digest=form_digest(reading.form),
-        drivers=owners.loaded() if reading.form.plugin_sections else None,
-        notices=(*reading.notices, *find(reading.form, reading.kind)),
-    )
+
+def parse_policy(text: str, file: str, *, drivers: Drivers | None = None) -> Policy:
+    """Return the compiled policy that a text would be, if it stood in this file. Raises as `load_policy`."""
+    return _compiled(_parsed(text, file), _Owners(None, drivers), None)
 
 
 def read_policy(
@@ -85,8 +81,24 @@ def file_kind(document: Document) -> FileKind:
 
 def reread(text: str, file: str) -> tuple[FileKind, PolicyForm]:
     """Return what a rewritten policy is and means. Raises as `load_policy`."""
-    reading = _read(parse_document(text, file, code="E_POLICY_PARSE", error=PolicyError), _Owners(None), None)
+    reading = _read(_parsed(text, file), _Owners(None), None)
     return reading.kind, reading.form
+
+
+def _parsed(text: str, file: str) -> Document:
+    return parse_document(text, file, code="E_POLICY_PARSE", error=PolicyError)
+
+
+def _compiled(document: Document, owners: _Owners, environment: Mapping[str, str] | None) -> Policy:
+    from assay_core.policy.deciding.compile import compile_form
+
+    reading = _read(document, owners, environment)
+    return compile_form(
+        reading.form,
+        digest=form_digest(reading.form),
+        drivers=owners.loaded() if reading.form.plugin_sections else None,
+        notices=(*reading.notices, *find(reading.form, reading.kind)),
+    )
 
 
 def _read(document: Document, owners: _Owners, environment: Mapping[str, str] | None) -> Reading:

@@ -1,0 +1,180 @@
+"""Which files of a project a migration is about."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from assay_core.config import discover, kind_of
+from assay_core.config.discovery import file_kind
+from assay_core.config.rewriting.files import Files, named_files
+from assay_core.documents import read_document
+from assay_core.errors import AssayError, UsageError
+from assay_core.policy.load import read_policy
+
+__all__ = ["Project", "Skipped", "find_project"]
+
+_PROJECT_FILES = ("eval.yaml", "assay.yaml", "policy.yaml")
+_SUFFIXES = (".yaml", ".yml")
+_PASSED_OVER = frozenset(["node_modules", "site-packages", "venv", "__pycache__", "build", "dist", "target"])
+_LABELS = frozenset(["version", "name"])
+# A file without any of these at the start of a line is none of ours, and is not read further.
+_HINT = re.compile(
+    rb"^[ \t]*[{]?[ \t]*[\"']?(?:configVersion|suite|tests|tools|allow|deny|schemas|constraints|sequences|aliases"
+    rb"|limits|enforcement|files|network|processes|env|signatures|tool_pins|tool_classes|responses|timeouts|approval"
+    rb"|server_requests|discovery|runtime_monitor|kill_switch)[\"']?[ \t]*:",
+    re.M,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Skipped:
+    """A file of a folder that was looked at and left alone."""
+
+    path: Path
+    why: str
+
+
+@attrs.frozen(kw_only=True)
+class Project:
+    """What is migrated together: all of it or nothing."""
+
+    root: Path  # the folder that keeps the record of the migration
+    suites: tuple[Path, ...]
+    policies: tuple[Path, ...]  # those that suites name, and those that stand alone
+    skipped: tuple[Skipped, ...] = ()
+
+
+def find_project(targets: Sequence[Path], config: Path | None) -> Project:
+    """Return the files that the command line means, each once, however often it is named.
+
+    Args:
+        targets: Files and folders. A folder is searched; without any, the suite found upwards from here is meant.
+        config: A suite, named as one.
+
+    Raises:
+        UsageError: E_PATH_NOT_FOUND, E_MISSING_CONFIG.
+        AssayError: a named file is neither suite nor policy (E_CFG_KIND), or cannot be read.
+    """
+    gathered = _Gathered()
+    if config is not None:
+        if not config.is_file():
+            raise UsageError(code="E_MISSING_CONFIG", message=f"the suite {str(config)!r} does not exist")
+        gathered.add(config, "suite")
+    for target in targets:
+        _take(target, gathered)
+    if config is None and not targets:
+        _take_found(gathered)
+    for suite in tuple(gathered.suites):
+        _take_named(suite, gathered)
+    folders = [str(each if each.is_dir() else each.parent) for each in (*targets, *([config] if config else []))]
+    if not folders:
+        folders = [str(each.parent) for each in (*gathered.suites, *gathered.policies)]
+    root = os.path.commonpath([os.path.abspath(each) for each in folders])  # noqa: PTH100 - links stay links
+    return Project(
+        root=Path(root),
+        suites=tuple(gathered.suites),
+        policies=tuple(gathered.policies),
+        skipped=tuple(gathered.skipped),
+    )
+
+
+class _Gathered:
+    """Files by kind, each real file once."""
+
+    def __init__(self) -> None:
+        self.suites: list[Path] = []
+        self.policies: list[Path] = []
+        self.skipped: list[Skipped] = []
+        self._seen: set[str] = set()
+
+    def add(self, path: Path, kind: str) -> None:
+        real = os.path.realpath(path)
+        if real not in self._seen:
+            self._seen.add(real)
+            (self.suites if kind == "suite" else self.policies).append(path)
+
+    def has(self, path: Path) -> bool:
+        return os.path.realpath(path) in self._seen
+
+
+def _take(target: Path, gathered: _Gathered) -> None:
+    if target.is_dir():
+        before = len(gathered.suites) + len(gathered.policies)
+        for path in _candidates(target):
+            _take_candidate(path, gathered)
+        if len(gathered.suites) + len(gathered.policies) == before:
+            message = f"no suite and no policy is in the folder {str(target)!r}"
+            raise UsageError(code="E_MISSING_CONFIG", message=message)
+    elif target.is_file():
+        gathered.add(target, kind_of(target))
+    else:
+        raise UsageError(code="E_PATH_NOT_FOUND", message=f"{str(target)!r} is neither a file nor a folder")
+
+
+def _take_found(gathered: _Gathered) -> None:
+    found = discover(Path.cwd())
+    if found.suite is None and found.policy is None:
+        raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
+    path = found.suite or found.policy
+    assert path is not None  # noqa: S101 - narrows the type
+    gathered.add(Path(os.path.relpath(path)), "suite" if found.suite else "policy")
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Yield the YAML files below a folder in a fixed order; hidden folders and those of tools are passed over."""
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _PASSED_OVER)
+        for name in sorted(files):
+            path = Path(here, name)
+            if path.suffix in _SUFFIXES and path.is_file():
+                yield path
+
+
+def _take_candidate(path: Path, gathered: _Gathered) -> None:
+    """Add a file of a searched folder if it is surely ours; say why a doubtful one is left alone."""
+    ours = path.name in _PROJECT_FILES
+    try:
+        if not ours and not _HINT.search(path.read_bytes()):
+            return
+        kind = _kind(path, ours=ours)
+    except (AssayError, OSError) as error:
+        if ours and isinstance(error, AssayError):
+            raise
+        gathered.skipped.append(Skipped(path=path, why=str(error)))
+        return
+    if kind:
+        gathered.add(path, kind)
+
+
+def _kind(path: Path, *, ours: bool) -> str:
+    document = read_document(path)
+    kind, value = file_kind(document), document.value
+    keys = set(value) if isinstance(value, Mapping) else set()
+    if kind == "suite" and (ours or "configVersion" in keys or {"suite", "tests"} & keys):
+        return "suite"
+    if kind == "policy" and (ours or keys - _LABELS):
+        read_policy(path)
+        return "policy"
+    return kind_of(path) if ours else ""
+
+
+def _take_named(suite: Path, gathered: _Gathered) -> None:
+    """Add the policies that a suite names; what is no policy is left to whoever loads the suite."""
+    files = Files(base=suite.parent, cwd=Path.cwd())
+    named = [*named_files(suite.parent, read_document(suite).value, files), suite.parent / "policy.yaml"]
+    for path in named:
+        if not gathered.has(path) and path.is_file() and _is_policy(path):
+            gathered.add(path, "policy")
+
+
+def _is_policy(path: Path) -> bool:
+    try:
+        read_policy(path)
+    except AssayError:
+        return False
+    return True
