@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from assay_core.analysis.learn import Learnt
+    from assay_core.analysis.learning import Learnt
     from assay_core.config.starter import Project, Provider
 
 __all__ = ["command", "files_from_trace"]
@@ -101,7 +101,7 @@ def _learn(from_trace: str, trace_format: str | None) -> Learnt:
     """Read the trace through the importer that knows it."""
     from pathlib import Path
 
-    from assay_core.analysis.learn import learn
+    from assay_core.analysis.learning import learn
     from assay_core.config import Defaults
     from assay_core.contracts import ImportReport
     from assay_core.errors import UsageError

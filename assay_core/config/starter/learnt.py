@@ -11,10 +11,10 @@ from assay_core.config.starter.templates import POLICY_HEAD, fill, template
 from assay_core.config.starter.yaml_text import block, comment, scalar
 from assay_core.model import JsonObject, JsonValue
 
-__all__ = ["CLIMBS", "StarterTask", "learnt_policy", "learnt_suite"]
+__all__ = ["CLIMBS", "CLIMBS_SCHEMA", "StarterTask", "learnt_policy", "learnt_suite"]
 
 CLIMBS = "#/$defs/climbs"  # what learnt schemas refer to
-_CLIMBS_SCHEMA = {"type": "string", "pattern": r"(^|[/\\])\.\.([/\\]|$)"}
+CLIMBS_SCHEMA = {"type": "string", "pattern": r"(^|[/\\])\.\.([/\\]|$)"}
 _ID_LENGTH = 48
 _SCHEMAS_HEAD = "# JSON Schema 2020-12 per tool, by its exact name. Widen what is too narrow.\nschemas:\n"
 _TESTS_HEAD = "\n# One test per task of the trace. Keep the calls that the task cannot do without.\ntests:\n"
@@ -66,7 +66,7 @@ def learnt_suite(tasks: Iterable[StarterTask]) -> str:
 def _schema_lines(schemas: Mapping[str, JsonObject]) -> Iterator[str]:
     if schemas:
         yield _SCHEMAS_HEAD
-        shared: dict[str, JsonValue] = {"$defs": {"climbs": _CLIMBS_SCHEMA}} if CLIMBS in json.dumps(schemas) else {}
+        shared: dict[str, JsonValue] = {"$defs": {"climbs": CLIMBS_SCHEMA}} if CLIMBS in json.dumps(schemas) else {}
         for line in block({**shared, **schemas}, 2):
             yield f"{line}\n"
         yield "\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from assay_core.model import JsonValue
 
-__all__ = ["block", "comment", "scalar"]
+__all__ = ["block", "comment", "flow", "scalar"]
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_./-]*")
 _WIDTH = 110
@@ -32,7 +32,7 @@ def block(value: Mapping[str, JsonValue], indent: int = 0) -> Iterator[str]:
     """Yield the lines of a mapping: what fits on a line in flow style, the rest in block style."""
     for key, inner in value.items():
         head = " " * indent + scalar(key) + ":"
-        line = f"{head} {_flow(inner)}"
+        line = f"{head} {flow(inner)}"
         if isinstance(inner, Mapping) and inner and len(line) > _WIDTH:
             yield head
             yield from block(inner, indent + 2)
@@ -40,7 +40,8 @@ def block(value: Mapping[str, JsonValue], indent: int = 0) -> Iterator[str]:
             yield line
 
 
-def _flow(value: JsonValue) -> str:
+def flow(value: JsonValue) -> str:
+    """Return a value on one line."""
     if isinstance(value, str):
         return scalar(value)
     if isinstance(value, bool):
@@ -48,9 +49,9 @@ def _flow(value: JsonValue) -> str:
     if value is None:
         return "null"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{scalar(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, Sequence):
-        return "[" + ", ".join(_flow(inner) for inner in value) + "]"
+        return "[" + ", ".join(flow(inner) for inner in value) + "]"
     return repr(value)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay_core.analysis.learn import learn
+from assay_core.analysis.learning import learn
 from assay_core.errors import InputError
 from assay_core.model import Episode, JsonValue, ToolCall
 
