@@ -24,7 +24,7 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "watch": CoreCommand("assay_core.cli.watch", "Run again whenever a file changes that the run depends on."),
     "runs": CoreCommand("assay_core.cli.runs", "List the runs that were kept, and show one."),
     "quarantine": CoreCommand("assay_core.cli.quarantine", "Keep unreliable tests from failing a run, for a while."),
-    "coverage": CoreCommand("assay_core.cli.coverage", "Say how much a trace tested of the policy, and what it did not."),
+    "coverage": CoreCommand("assay_core.cli.coverage", "Say how much a trace tested, and what it did not."),
     "import": CoreCommand("assay_core.cli.import_trace", "Write a recording of another tool as a trace."),
     "trace": CoreCommand("assay_core.cli.trace", "Rewrite traces, compare them with a suite, count what they hold."),
     "migrate": CoreCommand("assay_core.cli.migrate", "Rewrite old suites and policies; prove they say the same."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the model costs more than the help of a command may
 
 __all__ = ["MACHINE_FORMATS", "error_document", "error_json", "main_guard", "render_error"]
 
-MACHINE_FORMATS = ("json", "sarif")  # the formats whose error document this module writes
+MACHINE_FORMATS = ("json", "report-v1", "sarif")  # the formats whose error document this module writes
 _SHOWN_OTHERS = 20
 _SHOWN_COLUMNS = 100
 

@@ -12,7 +12,7 @@ from assay_core.documents import Document, read_document
 from assay_core.errors import InputError
 from assay_core.model.json_value import JsonValue
 
-__all__ = ["FileKind", "Found", "discover", "file_kind", "kind_of"]
+__all__ = ["FileKind", "Found", "discover", "file_kind", "find_traces", "kind_of", "traces_in"]
 
 FileKind: TypeAlias = Literal["suite", "policy", "unknown"]
 
@@ -24,6 +24,10 @@ _POLICY_KEYS = frozenset(
         "processes", "env", "responses", "timeouts", "server_requests", "approval", "blocklist",
     }
 )  # fmt: skip
+
+
+_TRACES = (".jsonl", ".ndjson")
+_BESIDE = ("trace.jsonl", "traces.jsonl", ".assay/trace.jsonl")
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +53,25 @@ def discover(start: Path) -> Found:
         if found.suite or found.policy:
             return found
     return Found()
+
+
+def find_traces(folder: Path) -> tuple[Path, ...]:
+    """Return the traces of a project where traces lie: those in `traces/`, else one beside the suite; may be none."""
+    inside = traces_in(folder / "traces")
+    return inside or tuple(path for name in _BESIDE if (path := _file(folder / name)))[:1]
+
+
+def traces_in(folder: Path) -> tuple[Path, ...]:
+    """Return the files of a folder that have a trace's ending, sorted by name; one linked to twice is there once."""
+    found: dict[tuple[int, int], Path] = {}
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in _TRACES and not path.name.startswith(".") and path.is_file():
+                status = path.stat()
+                found.setdefault((status.st_dev, status.st_ino), path)
+    except OSError:  # not there, or it may not be looked into
+        return ()
+    return tuple(found.values())
 
 
 def kind_of(path: Path) -> Literal["suite", "policy"]:

@@ -10,7 +10,7 @@ import attrs
 from assay_core.config import Defaults
 from assay_core.contracts import ImportReport
 from assay_core.errors import InputError, Place
-from assay_core.model import Episode, Notice
+from assay_core.model import Episode, Limits, Notice
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.ingest import GROUP, Chosen, batches, choose_importer
@@ -66,7 +66,12 @@ def project_drivers() -> Drivers:
     return Drivers(Catalogue.scan(), Defaults.read(Path.cwd()).plugins)
 
 
-def open_trace(path: str, trace_format: str | None, drivers: Drivers) -> OpenedTrace:
+def open_trace(
+    path: str,
+    trace_format: str | None,
+    drivers: Drivers,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> OpenedTrace:
     """Open a trace; `-` is standard input. The format is an importer's name or a label of the Rust project.
 
     Raises:
@@ -75,5 +80,5 @@ def open_trace(path: str, trace_format: str | None, drivers: Drivers) -> OpenedT
     """
     if trace_format in _LABELS and not any(each.name == trace_format for each in drivers.catalogue.records(GROUP)):
         trace_format = _LABELS[trace_format]
-    source = open_source(path)
+    source = open_source(path, limits)
     return OpenedTrace(source=source, chosen=choose_importer(drivers, source, trace_format))
