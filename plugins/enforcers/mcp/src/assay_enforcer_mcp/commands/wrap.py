@@ -9,9 +9,7 @@ __all__ = ["command"]
 
 @click.command("wrap", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
 @click.option("--policy", metavar="FILE", help="The policy; else the one that `assay run` would find here.")
-@click.option(
-    "--dry-run", is_flag=True, help="Log what would be denied and let it through; malformed frames stay out."
-)
+@click.option("--dry-run", is_flag=True, help="Log what would be denied and let it through; malformed frames stay out.")
 @click.option("--label", default="default-mcp-server", show_default=True, help="What the server is called in logs.")
 @click.option("--decision-log", metavar="FILE|none", help="Where decisions are logged; each before it takes effect.")
 @click.option("--durability", type=click.Choice(("write", "sync")), default="write", show_default=True,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -36,6 +37,7 @@ class _Step(NamedTuple):
     record: Record | None = None
     frame: Frame | None = None
     pending: Pending | None = None  # to wait for, once the line is forwarded
+    commit: Callable[[], None] | None = None  # moves the session on, once the record is in the log
 
 
 class ClientSide:
@@ -52,17 +54,21 @@ class ClientSide:
         Fewer than all are taken where the next one has to wait for the server to list its tools.
         """
         at = self._at
-        before = at.session.fork()
+        before = at.session.fork() if len(lines) > 1 else None
         steps: list[_Step] = []
         for line in lines:
             step = self._step(line)
             if step is None:
                 break
             steps.append(step)
+            if before is not None and step.commit is not None:
+                step.commit()  # the lines behind it are decided after it
         records = [step.record for step in steps if step.record is not None]
         if records and not at.write(records):
-            at.session = before
+            at.session = before or at.session
             steps = [self._unrecorded(step) for step in steps]
+        elif before is None and steps and steps[0].commit is not None:
+            steps[0].commit()
         for step in steps:
             if step.forward is not None:
                 at.to_server.put(step.forward)
@@ -133,19 +139,20 @@ class ClientSide:
             met = self.obligations.meet(frame, call, decision)
             decision = met.decision or decision
         denied = decision.verdict == "deny" and not at.dry_run
-        at.session.commit(met.call, decision if not at.dry_run else _let_through(decision), now * 1000)
+        carried_out = decision if not at.dry_run else _let_through(decision)
+        commit = functools.partial(at.session.commit, met.call, carried_out, now * 1000)
         pending = Pending(
             method=TOOLS_CALL, call=met.call, modern=is_modern(frame), sent_s=now, call_id=_call_id(frame)
         )
         record = self._record(frame, met, decision, pending.call_id)
         if denied:
             reply = replies.call_refused(frame.id, name, decision, modern=pending.modern)
-            return _Step(reply=reply, record=record, frame=frame)
+            return _Step(reply=reply, record=record, frame=frame, commit=commit)
         at.waiting[frame.request_id] = pending
         limit_s = at.policy.timeout_s(name)
         if limit_s is not None:
             heapq.heappush(at.deadlines, (now + limit_s, at.calls, frame.request_id, pending))
-        return _Step(forward=met.line, record=record, frame=frame, pending=pending)
+        return _Step(forward=met.line, record=record, frame=frame, pending=pending, commit=commit)
 
     def _record(self, frame: Frame, met: Met, decision: Decision, call_id: str) -> DecisionRecord:
         at = self._at

@@ -43,6 +43,8 @@ class Outlet:
 
     def nudge(self) -> None:
         """Write all if that is sure not to wait; else leave it to `drain`, unless too much waits already."""
+        if not self._backlog:
+            return
         if self._waiting_bytes() > _BACKLOG_BYTES:
             self.flush()
         elif self._writing.acquire(blocking=False):
