@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
     "assay_core.testing.metrics",
     "assay_core.testing.plugin",
     "assay_core.testing.reporters",
+    "assay_core.testing.services",
 )
 
 from assay_core.testing.checks import PolicyCheckContract, section_of  # noqa: E402 - see above
@@ -46,18 +47,22 @@ from assay_core.testing.reporters import (  # noqa: E402 - see above
     ReporterContract,
     hostile_run,
 )
+from assay_core.testing.services import EmbedderContract, JudgeContract, ServiceContract  # noqa: E402 - see above
 
 __all__ = [
     "HOSTILE_TEXTS",
     "ClosedOutputs",
+    "EmbedderContract",
     "EnforcerContract",
     "ImporterContract",
+    "JudgeContract",
     "MemoryOutputs",
     "MemorySource",
     "MetricContract",
     "PluginContract",
     "PolicyCheckContract",
     "ReporterContract",
+    "ServiceContract",
     "deviates",
     "expectation_of",
     "fake_dist",

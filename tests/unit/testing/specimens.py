@@ -5,17 +5,20 @@ A module of its own, so that it can be offered by a distribution made up for the
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import msgspec
 
 from assay_core.contracts import BinarySource, CheckContext, ImportReport, Machine, Outputs, Receipt, RuleStatus
-from assay_core.errors import InputError, PolicyError, ReasonCode
+from assay_core.errors import InputError, PolicyError, ReasonCode, ServiceError
 from assay_core.model import (
     CompiledPolicy,
     Episode,
     Expectation,
+    JsonValue,
     MetricResult,
     Outcome,
     Rule,
@@ -264,3 +267,65 @@ class SilentEnforcer(Enforcer):
     def plan(self, policy: CompiledPolicy, machine: Machine) -> Sequence[RuleStatus]:
         """Say nothing of the last rule, and no reason for the rest."""
         return [RuleStatus(rule=rule.id, status="observed", reason="") for rule in policy.rules[:-1]]
+
+
+class Embedder:
+    """Counts characters."""
+
+    needs: frozenset[str] = frozenset({"network"})
+    dims = 2
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self.id = "acme:counts:1"
+        self._gone = gone
+
+    def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """Return length and vowels."""
+        if self._gone:
+            raise ServiceError(code="E_NETWORK_ERROR", message="nobody is there")
+        return [struct.pack("<2f", len(text), sum(map(text.count, "aeiou"))) for text in texts]
+
+
+class NeighbourlyEmbedder(Embedder):
+    """Looks at the whole batch, and takes no lone surrogates."""
+
+    def __init__(self, *, gone: bool = False) -> None:
+        super().__init__(gone=gone)
+        self.id = "acme counts"
+
+    def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """Number the texts."""
+        return [struct.pack("<2f", at or math.nan, len(text.encode())) for at, text in enumerate(texts)]
+
+
+class Judge:
+    """Finds that everything holds."""
+
+    id = "acme:yes:1"
+    needs: frozenset[str] = frozenset({"network"})
+
+    def __init__(self, *, gone: bool = False) -> None:
+        self._gone = gone
+
+    def ask(self, prompt: str, schema: JsonValue, seed: int, *, timeout_s: float) -> str:
+        """Agree."""
+        if self._gone:
+            raise ServiceError(code="E_TIMEOUT", message="nobody is there")
+        return '{"passed": true}'
+
+
+class TalkativeJudge(Judge):
+    """Shows its key, changes what is not its own, and gives no text."""
+
+    needs: frozenset[str] = frozenset({"gpu"})
+
+    def __repr__(self) -> str:
+        return "TalkativeJudge(key='sk-of-the-test')"
+
+    def ask(self, prompt: str, schema: JsonValue, seed: int, *, timeout_s: float) -> str:
+        """Return an object."""
+        if self._gone:
+            raise ServiceError(code="E_NETWORK_ERROR", message="sk-of-the-test was refused")
+        if isinstance(schema, dict):
+            schema.clear()
+        return {"passed": True}  # type: ignore[return-value]  # wrong on purpose

@@ -6,15 +6,17 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from assay_metric_embedding.hashing import HashingEmbedder
+from assay_metric_embedding.openai import OpenAIEmbedder, OpenAIOptions
 from assay_metric_embedding.vectors import cosine, unpack
 
 from assay_core.contracts import Embedder
 from assay_core.errors import UsageError
 from assay_core.plugins.drivers import load
+from assay_core.testing import EmbedderContract
 
 HAS_WORDLLAMA = importlib.util.find_spec("wordllama") is not None
 
@@ -22,6 +24,33 @@ HAS_WORDLLAMA = importlib.util.find_spec("wordllama") is not None
 def score(embedder: Embedder, a: str, b: str) -> float:
     first, second = embedder.embed([a, b])
     return cosine(unpack(first), unpack(second))
+
+
+class TestHashingKeepsTheContract(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return HashingEmbedder()
+
+
+class TestOpenAIKeepsTheContract(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, service: Any) -> Embedder:
+        return OpenAIEmbedder(OpenAIOptions(base_url=service.url))
+
+    @pytest.fixture
+    def unavailable(self, closed_url: str) -> Embedder:
+        return OpenAIEmbedder(OpenAIOptions(base_url=closed_url, attempts=2, backoff_s=0.01))
+
+    @pytest.fixture
+    def secrets(self) -> list[str]:
+        return ["sk-secret-of-this-test"]
+
+
+@pytest.mark.skipif(not HAS_WORDLLAMA, reason="the extra [local], wordllama, is not installed")
+class TestLocalKeepsTheContract(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return cast("Embedder", load("assay.embedders", "local"))
 
 
 def test_hashing_gives_these_very_bytes_on_every_machine() -> None:

@@ -167,14 +167,13 @@ def test_a_service_that_says_nothing_is_given_up_after_the_timeout_of_the_suite(
 def test_keys_that_are_read_and_not_used_are_announced(folder: Path, assay: Run) -> None:
     suite = SUITE.partition("  - id: t2")[0]
     (folder / "eval.yaml").write_text(
-        suite.replace("min_score: 0.3", "min_score: 0.3, model: m, thresholding: {max_drop: 0.1}")
+        suite.replace("min_score: 0.3", "min_score: 0.3, model: m")
     )
 
     done = assay("run", "eval.yaml", "trace.jsonl", "--embedder", "hashing")
 
     assert done.returncode == 0
     assert "W_CFG_UNUSED" in done.stderr
-    assert "thresholding of semantic_similarity_to" in done.stderr
     assert "model of semantic_similarity_to" in done.stderr
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from assay_metric_judge.metrics import Faithfulness, JudgeCriteria, Relevance
@@ -11,7 +11,7 @@ from assay_metric_judge.openai import OpenAIJudge, OpenAIOptions
 
 from assay_core.contracts import CheckContext, Judge, Metric
 from assay_core.model import Episode, JsonValue
-from assay_core.testing import MetricContract, PluginContract, make_context, make_episode
+from assay_core.testing import JudgeContract, MetricContract, make_context, make_episode
 
 
 class Agreeing:
@@ -85,10 +85,22 @@ class TestJudgeCriteria(_Judged):
         return [{"type": "judge_criteria", "judge_criteria": each} for each in blank]
 
 
-class TestOpenAIJudge(PluginContract):
-    group: ClassVar[str] = "assay.judges"
-    driver_fixture: ClassVar[str] = "judge"
+KEY = "sk-of-this-test-0123456789"
+
+
+class TestOpenAIJudge(JudgeContract):
+    @pytest.fixture
+    def judge(self, serve: Callable[..., Any]) -> Judge:
+        return openai_judge(serve('{"passed": true, "rationale": ""}').url)
 
     @pytest.fixture
-    def judge(self) -> Judge:
-        return OpenAIJudge(OpenAIOptions(), environment={})
+    def unavailable(self, serve: Callable[..., Any]) -> Judge:
+        return openai_judge(serve({"status": 503, "body": KEY.encode()}).url)
+
+    @pytest.fixture
+    def secrets(self) -> Sequence[str]:
+        return [KEY]
+
+
+def openai_judge(url: str) -> Judge:
+    return OpenAIJudge(OpenAIOptions(base_url=url), environment={"OPENAI_API_KEY": KEY})

@@ -32,7 +32,6 @@ class SimilarityOptions:
 
     semantic_similarity_to: str = attrs.field(metadata={"names": ("text",)})  # the reference text
     min_score: float = attrs.field(default=0.80, metadata={"names": ("threshold",)})  # least cosine
-    thresholding: Mapping[str, JsonValue] | None = attrs.field(default=None, metadata={"unused": True})
     model: str | None = attrs.field(default=None, metadata={"unused": True})  # files of the Rust project hold it
 
 

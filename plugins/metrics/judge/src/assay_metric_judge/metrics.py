@@ -22,19 +22,11 @@ _VERSION = "v1"
 
 
 @attrs.frozen(kw_only=True)
-class DropOptions:
-    """`thresholding` of one expectation."""
-
-    max_drop: float | None = None  # how far the score may fall below the baseline
-
-
-@attrs.frozen(kw_only=True)
 class RubricOptions:
     """A judge says that the response meets the rubric."""
 
     min_score: float = 0.8  # the share of votes that have to pass, from 0 to 1
     rubric_version: str | None = None  # v1 unless settings.judge says otherwise
-    thresholding: DropOptions | None = attrs.field(default=None, metadata={"unused": True})  # for baselines
 
 
 @attrs.frozen(kw_only=True)

@@ -88,6 +88,7 @@ class OpenAIJudge:
     def ask(self, prompt: str, schema: JsonValue, seed: int, *, timeout_s: float) -> str:
         """Return the text of the first choice. See `assay_core.contracts.Judge`."""
         system = _SYSTEM + canonical_bytes(schema).decode()
+        prompt = prompt.encode("utf-8", "replace").decode()  # JSON takes no lone surrogates
         body = msgspec.json.encode(
             {
                 "model": self._options.model,
