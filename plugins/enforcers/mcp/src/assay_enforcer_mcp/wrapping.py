@@ -80,7 +80,7 @@ def _pump(lines: Lines, take: Callable[..., None]) -> None:
             take(block)
 
 
-def _start(name: str, work: Callable[[], object], events: queue.SimpleQueue[str]) -> threading.Thread:
+def _start(name: str, work: Callable[..., object], events: queue.SimpleQueue[str]) -> threading.Thread:
     def run() -> None:
         try:
             work()
