@@ -12,6 +12,7 @@ from assay_core.config import Defaults, discover, kind_of
 from assay_core.config.store_place import store_path
 from assay_core.errors import UsageError
 from assay_core.model import JsonValue
+from assay_core.run.baseline.document import check_target
 from assay_core.run.quarantine import QuarantineMode
 from assay_core.run.request import CacheMode, Command, ReportRequest, RunRequest, StoreRequest
 
@@ -51,7 +52,8 @@ def make_request(
         suite, policy = _near(found.suite), None if found.suite else _near(found.policy)
     if suite is None and policy is None:
         raise UsageError(code="E_MISSING_CONFIG", message="no eval.yaml and no policy.yaml was found here or above")
-    inputs = {"suite": suite, "policy": policy, "trace": trace}
+    baseline = _existing(words.baseline)
+    inputs = {"suite": suite, "policy": policy, "trace": trace, "baseline": baseline}
     read = {kind: path for kind, path in inputs.items() if path is not None}
     for wanted in reports:
         if not wanted.by_default:
@@ -77,7 +79,39 @@ def make_request(
         incremental=words.incremental,
         rerun_failures=words.rerun_failures,
         cache=_cache_mode(words),
+        baseline=baseline,
+        max_drop=_max_drop(words),
+        export_baseline=_export_path(words, read),
     )
+
+
+def _existing(named: str | None) -> Path | None:
+    if named is not None and not Path(named).is_file():
+        remedy = "record one: `assay run --export-baseline FILE`"
+        message = f"the baseline {named!r} does not exist" if not Path(named).exists() else f"{named!r} is not a file"
+        raise UsageError(code="E_PATH_NOT_FOUND", message=message, remedy=remedy)
+    return None if named is None else Path(named)
+
+
+def _max_drop(words: Words) -> float | None:
+    if words.max_drop is not None and words.baseline is None:
+        message = "--max-drop says how far scores may fall, and no --baseline says from where"
+        raise UsageError(code="E_INVALID_ARGS", message=message)
+    if words.max_drop is not None and words.max_drop != words.max_drop:
+        raise UsageError(code="E_INVALID_ARGS", message="--max-drop is no number")
+    return words.max_drop
+
+
+def _export_path(words: Words, read: Mapping[str, Path]) -> Path | None:
+    if words.export_baseline is None:
+        return None
+    if words.baseline is not None:
+        message = "--baseline compares and --export-baseline records: a run does one of both"
+        raise UsageError(code="E_INVALID_ARGS", message=message)
+    refuse_overwriting("--export-baseline", words.export_baseline, read)
+    path = Path(words.export_baseline)
+    check_target(path)
+    return path
 
 
 def store_request(words: Words, defaults: Defaults) -> StoreRequest | None:

@@ -130,7 +130,7 @@ def _document(conducted: Conducted, words: Words) -> dict[str, JsonValue]:
             "args": list(words.files),
             "config_file": run.config_file,
             "trace_file": run.trace_file,
-            "baseline_file": None,
+            "baseline_file": words.baseline,
         },
         "diagnostics": found,
         "suggested_actions": [],

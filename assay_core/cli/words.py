@@ -57,6 +57,9 @@ class Words(NamedTuple):  # attrs costs more than the help of a command may
     rerun_failures: int = 0
     no_cache: bool = False
     refresh_cache: bool = False
+    baseline: str | None = None
+    export_baseline: str | None = None
+    max_drop: float | None = None
 
 
 def _judge_options() -> tuple[Callable[[F], F], ...]:
@@ -82,6 +85,7 @@ _COMMON = (
     click.option("--policy", metavar="FILE", help="The policy, in place of the suite's."),
     click.option("--trace-file", "--trace", "trace", metavar="FILE", help="The recorded trace; - is standard input."),
     click.option("--trace-format", metavar="NAME", help="The importer, where the content does not tell."),
+    click.option("--baseline", metavar="FILE", help="Scores that may not fall: a baseline of this suite."),
     click.option("--lenient", is_flag=True, help="Unknown keys are warnings, not errors."),
     click.option("--strict", is_flag=True, help="Warnings and open rules fail."),
     click.option("--deny-deprecations", is_flag=True, help="Old forms of a policy are errors."),
@@ -105,6 +109,13 @@ _REPORTS = (
     ),
     click.option(
         "--evidence", is_flag=False, flag_value="", metavar="[FILE]", help="Short for --report evidence[=FILE]."
+    ),
+    click.option("--export-baseline", metavar="FILE", help="Write the scores of this run as a baseline."),
+    click.option(
+        "--max-drop",
+        type=click.FloatRange(0, 1),
+        metavar="X",
+        help="How far a score may fall below the baseline. Default: what the suite says, else 0.05.",
     ),
     click.option("--out-dir", metavar="DIR", help="Where run.json, summary.json and reports go. Default: here."),
     click.option("--db", metavar="FILE", help="The store. Default: .assay/assay.db beside the suite."),

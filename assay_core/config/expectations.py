@@ -8,6 +8,8 @@ from typing import cast
 import attrs
 
 from assay_core.config.reading import Reading
+from assay_core.config.settings import read_thresholding
+from assay_core.config.written import WrittenDrop
 from assay_core.contracts import Metric
 from assay_core.convert import nearest
 from assay_core.errors import AssayError, PluginFault
@@ -119,14 +121,19 @@ def _structured(name: str, value: JsonObject, path: Path, reading: Reading, driv
         else:
             reading.add(error, (*path, "type"))
         return None
-    written = {key: item for key, item in value.items() if key != "type"}
+    written = {key: item for key, item in value.items() if key not in ("type", "thresholding")}
+    drop = None
+    if value.get("thresholding") is not None:  # of every type alike: the metric itself knows nothing of baselines
+        drop = reading.structure(value["thresholding"], WrittenDrop, (*path, "thresholding"))
     options = reading.structure(written, kind, path)
     if options is None:
         return None
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind)):
         if field.metadata.get("unused") and getattr(options, field.name) is not None:
             reading.note("W_CFG_UNUSED", f"{field.name} of {name} is not used by this release", path)
-    return Expectation(type=name, options=options, raw=value, place=reading.document.place(path))
+    thresholding = read_thresholding(drop, reading, (*path, "thresholding"))
+    place = reading.document.place(path)
+    return Expectation(type=name, options=options, raw=value, place=place, thresholding=thresholding)
 
 
 def _options_type(name: str, drivers: Drivers) -> type[object]:

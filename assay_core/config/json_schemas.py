@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
 
 from assay_core.config.attrs_schema import FREE_KEYS, class_schema
+from assay_core.config.baseline_schema import baseline_schema
 from assay_core.config.expectations import LEGACY_FORMS
 from assay_core.config.policy_schema import policy_schema
 from assay_core.config.run_schema import run_schema, summary_schema
-from assay_core.config.written import WrittenInput, WrittenSuite
+from assay_core.config.written import WrittenDrop, WrittenInput, WrittenSuite
 from assay_core.contracts import Metric, PolicyCheck
 from assay_core.errors import AssayError
 from assay_core.model.json_value import JsonObject, JsonValue
@@ -18,15 +19,16 @@ from assay_core.plugins.drivers import Drivers
 
 __all__ = ["SCHEMA_NAMES", "SchemaName", "json_schema"]
 
-SchemaName: TypeAlias = Literal["eval", "policy", "run", "summary"]
+SchemaName: TypeAlias = Literal["eval", "policy", "run", "summary", "baseline"]
 
-SCHEMA_NAMES: tuple[SchemaName, ...] = ("eval", "policy", "run", "summary")
+SCHEMA_NAMES: tuple[SchemaName, ...] = ("eval", "policy", "run", "summary", "baseline")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TITLES = {
     "eval": "assay suite (eval.yaml)",
     "policy": "assay policy (policy.yaml)",
     "run": "assay run.json",
     "summary": "assay summary.json",
+    "baseline": "assay baseline",
 }
 
 
@@ -34,7 +36,7 @@ def json_schema(name: SchemaName, drivers: Drivers | None = None) -> JsonObject:
     """Return the JSON Schema (2020-12) of a file format.
 
     Args:
-        name: eval, policy, run or summary.
+        name: eval, policy, run, summary or baseline.
         drivers: Whose expected types and policy keys appear; None: those of every usable installed plugin. One
             that cannot be loaded appears without its options: a broken plugin does not take the schema away.
     """
@@ -44,6 +46,7 @@ def json_schema(name: SchemaName, drivers: Drivers | None = None) -> JsonObject:
         "policy": lambda: policy_schema(_policy_keys(drivers)),
         "run": run_schema,
         "summary": summary_schema,
+        "baseline": baseline_schema,
     }
     return {"$schema": _DIALECT, "$id": f"urn:assay:schema:{name}:1", "title": _TITLES[name], **bodies[name]()}
 
@@ -85,10 +88,18 @@ def _metric_types(drivers: Drivers) -> dict[str, JsonObject]:
         kind: dict[str, JsonValue] = {"const": name.removeprefix("assert.")}
         try:
             metric = cast("Metric", drivers.load("assay.metrics", name))
-            found[name] = class_schema(metric.types[name], further={"type": kind})
+            schema = class_schema(metric.types[name], further={"type": kind})
+            schema["properties"] = {**_properties(schema), "thresholding": class_schema(WrittenDrop)}
+            found[name] = schema
         except AssayError as error:
             found[name] = {"type": "object", "description": f"Its plugin cannot be used: {error.message}"}
     return found
+
+
+def _properties(schema: JsonObject) -> JsonObject:
+    properties = schema["properties"]
+    assert isinstance(properties, dict)  # noqa: S101 - `class_schema` writes nothing else
+    return properties
 
 
 def _tagged(prefix: str, types: Mapping[str, JsonObject]) -> dict[str, JsonValue]:

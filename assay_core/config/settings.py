@@ -6,19 +6,19 @@ import attrs
 
 from assay_core.config.reading import Reading
 from assay_core.config.written import (
+    WrittenDrop,
     WrittenJudge,
     WrittenLimits,
     WrittenPlugins,
     WrittenReliability,
     WrittenSettings,
+    WrittenThresholding,
     WrittenThresholds,
 )
 from assay_core.model.json_value import JsonValue
-from assay_core.model.suite import JudgeSettings, Limits, PluginRules, Settings, Thresholds
+from assay_core.model.suite import JudgeSettings, Limits, PluginRules, Settings, Thresholding, Thresholds
 
-__all__ = ["read_plugins", "read_settings", "read_thresholds"]
-
-_UNUSED = ("thresholding",)  # evaluated by later releases
+__all__ = ["read_plugins", "read_settings", "read_thresholding", "read_thresholds"]
 
 
 def read_settings(value: JsonValue, reading: Reading) -> Settings:
@@ -29,9 +29,6 @@ def read_settings(value: JsonValue, reading: Reading) -> Settings:
     written = reading.structure(value, WrittenSettings, path)
     if written is None:
         return Settings()
-    unused = tuple(key for key in _UNUSED if getattr(written, key) is not None)
-    for key in unused:
-        reading.note("W_CFG_UNUSED", f"settings.{key} is not used by this release", (*path, key), key=True)
     _check_bounds(written, reading, path)
     limits = written.limits or WrittenLimits()
     _check_bounds(limits, reading, (*path, "limits"))
@@ -46,8 +43,19 @@ def read_settings(value: JsonValue, reading: Reading) -> Settings:
         cache=written.cache is not False,
         limits=Limits(line_bytes=limits.line_bytes, depth=limits.depth),
         judge=_read_judge(written.judge, reading, (*path, "judge")),
-        unused=tuple(f"settings.{key}" for key in unused),
+        thresholding=read_thresholding(written.thresholding, reading, (*path, "thresholding")),
     )
+
+
+def read_thresholding(
+    written: WrittenThresholding | WrittenDrop | None, reading: Reading, path: tuple[str | int, ...]
+) -> Thresholding:
+    """Return how far scores may fall; what is absent is None."""
+    if written is None:
+        return Thresholding()
+    _check_bounds(written, reading, path)
+    mode = written.mode if isinstance(written, WrittenThresholding) else None
+    return Thresholding(mode=mode, max_drop=written.max_drop, min_floor=written.min_floor)
 
 
 def _read_judge(written: WrittenJudge | None, reading: Reading, path: tuple[str, ...]) -> JudgeSettings:
@@ -94,7 +102,7 @@ def read_plugins(value: JsonValue, reading: Reading) -> PluginRules:
     return PluginRules(require=written.require or (), allow=written.allow, deny=written.deny or ())
 
 
-def _check_bounds(written: attrs.AttrsInstance, reading: Reading, path: tuple[str, ...]) -> None:
+def _check_bounds(written: attrs.AttrsInstance, reading: Reading, path: tuple[str | int, ...]) -> None:
     """Check numbers against the bounds that the fields state for the JSON Schema."""
     for field in attrs.fields(type(written)):
         number = getattr(written, field.name)

@@ -9,12 +9,12 @@ import attrs
 from assay_core.config.discovery import file_kind
 from assay_core.config.expectations import read_assertions, read_expected
 from assay_core.config.reading import Reading
-from assay_core.config.settings import read_plugins, read_settings, read_thresholds
+from assay_core.config.settings import read_plugins, read_settings, read_thresholding, read_thresholds
 from assay_core.config.written import WrittenInput, WrittenSuite, WrittenTest
 from assay_core.documents import Document, read_document
 from assay_core.errors import AssayError, InputError
 from assay_core.model.json_value import JsonObject, JsonValue
-from assay_core.model.suite import EpisodeSelector, Expectation, PluginRules, Suite, TestCase
+from assay_core.model.suite import EpisodeSelector, Expectation, PluginRules, Suite, TestCase, Thresholding
 from assay_core.plugins.drivers import Drivers
 
 __all__ = ["load_suite", "read_suite"]
@@ -137,7 +137,7 @@ def _read_policy(value: JsonObject, path: Path, given: Path | None, reading: Rea
         if not isinstance(named, str):
             return None, False
         resolved = path.parent / named
-        if not named or not resolved.is_file():
+        if not named or not _is_file(resolved):
             reading.fail("E_CFG_REF", f"the policy {named!r} is not a file beside this suite", ("policy",))
         return resolved, False
     beside = path.parent / "policy.yaml"
@@ -145,6 +145,13 @@ def _read_policy(value: JsonObject, path: Path, given: Path | None, reading: Rea
         return None, False
     reading.note("W_POLICY_FOUND", "policy.yaml beside the suite is used; write `policy: policy.yaml` to say so", ())
     return beside, True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
 
 
 def _narrowed(drivers: Drivers, rules: PluginRules, reading: Reading) -> Drivers:
@@ -204,7 +211,8 @@ def _read_test(
     if selected is None:
         return None
     select, context = selected
-    expectations = tuple(attrs.evolve(each, test_id=written.id, context=context) for each in expectations)
+    drop = read_thresholding(written.thresholding, reading, (*path, "thresholding"))
+    expectations = tuple(_of_test(each, written.id, context, drop) for each in expectations)
     return TestCase(
         id=written.id,
         select=select,
@@ -215,6 +223,16 @@ def _read_test(
         metadata=_read_metadata(written.metadata),
         place=reading.document.place(path),
     )
+
+
+def _of_test(each: Expectation, test_id: str, context: tuple[str, ...], drop: Thresholding) -> Expectation:
+    """Return an expectation with what its test says of it."""
+    own = each.thresholding
+    nearest = Thresholding(
+        max_drop=drop.max_drop if own.max_drop is None else own.max_drop,
+        min_floor=drop.min_floor if own.min_floor is None else own.min_floor,
+    )
+    return attrs.evolve(each, test_id=test_id, context=context, thresholding=nearest)
 
 
 def _read_metadata(value: JsonValue) -> JsonObject | None:

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import attrs
 
 from assay_core.model.json_value import JsonObject, JsonValue
-from assay_core.model.suite import Attempts, OnError, RerunStrategy, TieBreak
+from assay_core.model.suite import Attempts, OnError, RerunStrategy, ThresholdMode, TieBreak
 
 __all__ = [
     "WrittenInput",
+    "WrittenDrop",
     "WrittenJudge",
     "WrittenLimits",
     "WrittenPlugins",
@@ -23,10 +24,9 @@ __all__ = [
     "WrittenSettings",
     "WrittenSuite",
     "WrittenTest",
+    "WrittenThresholding",
     "WrittenThresholds",
 ]
-
-_UNUSED = "Read, and not used by this release."
 
 
 def _share(default: float) -> JsonObject:
@@ -87,12 +87,29 @@ class WrittenJudge:
 
 
 @attrs.frozen(kw_only=True)
-class WrittenThresholding:
-    """How far a score may fall below the baseline."""
+class WrittenDrop:
+    """How far a score may fall; of one test or one expectation."""
 
-    mode: str | None = _key(_UNUSED)
-    max_drop: float | None = _key(_UNUSED)
-    min_floor: float | None = _key(_UNUSED)
+    max_drop: float | None = _key(
+        "How far a score may fall below the baseline, in score points.", schema={"minimum": 0, "maximum": 1}
+    )
+    min_floor: float | None = _key(
+        "What every score has to reach, with or without a baseline.", schema={"minimum": 0, "maximum": 1}
+    )
+
+
+@attrs.frozen(kw_only=True)
+class WrittenThresholding:
+    """How far scores may fall; a test and an expectation may say otherwise."""
+
+    mode: ThresholdMode | None = _key(
+        "relative: a drop against the baseline of --baseline fails the run. absolute: it is only shown.",
+        schema={"default": "relative"},
+    )
+    max_drop: float | None = _key("How far a score may fall below the baseline, in score points.", schema=_share(0.05))
+    min_floor: float | None = _key(
+        "What every score has to reach, with or without a baseline.", schema={"minimum": 0, "maximum": 1}
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +138,7 @@ class WrittenSettings:
         "Whether what costly metrics computed is kept in the store and taken from it.", schema={"default": True}
     )
     judge: WrittenJudge | None = _key("How a judge is asked, and how its answers are counted.")
-    thresholding: WrittenThresholding | None = _key(_UNUSED)
+    thresholding: WrittenThresholding | None = _key("How far scores may fall.")
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +198,7 @@ class WrittenTest:
         schema={"minItems": 1, "items": {"$ref": "#/$defs/assertion"}},
     )
     on_error: OnError | None = _key("Overrides settings.on_error for this test.")
+    thresholding: WrittenDrop | None = _key("Overrides settings.thresholding for this test.")
     tags: tuple[str, ...] | None = _key("Words to group tests by.")
     metadata: JsonValue = _key("Anything; kept as it is.", schema={})
 

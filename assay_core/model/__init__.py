@@ -1,5 +1,13 @@
 """The values of assay, all frozen. Public: plugins may use every name here."""
 
+from assay_core.model.baseline import (
+    BaselineReport,
+    BaselineVerdict,
+    BehaviourChange,
+    BehaviourKind,
+    PassRate,
+    ScoreChange,
+)
 from assay_core.model.decision import (
     ALLOW,
     CallDecision,
@@ -44,6 +52,8 @@ from assay_core.model.suite import (
     Settings,
     Suite,
     TestCase,
+    Thresholding,
+    ThresholdMode,
     Thresholds,
     TieBreak,
 )
@@ -64,6 +74,10 @@ __all__ = [
     "ALLOW",
     "Attempt",
     "Attempts",
+    "BaselineReport",
+    "BaselineVerdict",
+    "BehaviourChange",
+    "BehaviourKind",
     "Cache",
     "CallDecision",
     "CallOutcome",
@@ -87,6 +101,7 @@ __all__ = [
     "Obligation",
     "OnError",
     "Outcome",
+    "PassRate",
     "Performance",
     "PluginRules",
     "PolicyNotice",
@@ -101,6 +116,7 @@ __all__ = [
     "RuleState",
     "RuleSummary",
     "RunReport",
+    "ScoreChange",
     "Seeds",
     "Settings",
     "Severity",
@@ -110,6 +126,8 @@ __all__ = [
     "Store",
     "Suite",
     "TestCase",
+    "ThresholdMode",
+    "Thresholding",
     "Thresholds",
     "TieBreak",
     "ToolCall",

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from assay_core.model.baseline import BaselineReport
 from assay_core.model.json_value import JsonObject, JsonValue
 from assay_core.model.suite import Notice
 from assay_core.model.trace import SourcePlace
@@ -76,6 +77,9 @@ class MetricRow:
     outcome: Outcome
     score: float | None
     details: JsonObject = attrs.field(factory=dict)
+    measured: int = 1  # attempts that it applied to
+    passed: int | None = None  # of them, those it held in; None: as `outcome` says
+    scores: tuple[float, ...] = ()  # of several attempts, at most 1,000; empty where all of them are 0 or 1
 
 
 @attrs.frozen(kw_only=True)
@@ -202,3 +206,4 @@ class RunReport:
     run_id: int = 0
     omitted: JsonObject = attrs.field(factory=dict)  # reporter name to number of results left out
     judge_metrics: JsonValue = None
+    baseline: BaselineReport | None = None  # the run beside the baseline it was compared with

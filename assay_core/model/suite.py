@@ -14,6 +14,7 @@ OnError: TypeAlias = Literal["block", "allow"]
 Attempts: TypeAlias = Literal["all", "last", "error"]
 RerunStrategy: TypeAlias = Literal["single", "always_three", "sequential_sprt"]
 TieBreak: TypeAlias = Literal["fail_closed", "quarantine"]
+ThresholdMode: TypeAlias = Literal["absolute", "relative"]
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +43,15 @@ class JudgeSettings:
 
 
 @attrs.frozen(kw_only=True)
+class Thresholding:
+    """`thresholding` of the settings, a test or an expectation; the nearest one counts, key by key."""
+
+    mode: ThresholdMode | None = None  # of the settings alone; absolute: a drop against the baseline fails nothing
+    max_drop: float | None = None  # how far a score may fall below the baseline; None: 0.05
+    min_floor: float | None = None  # what a score must reach, with or without a baseline
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """The `settings` of a suite."""
 
@@ -54,6 +64,7 @@ class Settings:
     cache: bool = True  # whether what costly metrics computed outlives the run
     limits: Limits = Limits()
     judge: JudgeSettings = JudgeSettings()
+    thresholding: Thresholding = Thresholding()
     unused: tuple[str, ...] = ()  # keys that later releases evaluate; each is announced
 
 
@@ -84,6 +95,7 @@ class Expectation:
     place: Place
     test_id: str = ""  # of its test
     context: tuple[str, ...] = ()  # of its test's input: what the agent was given besides the prompt
+    thresholding: Thresholding = Thresholding()  # its own, else of its test
 
 
 @attrs.frozen(kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from assay_core.errors import AssayError
 from assay_core.model import (
@@ -18,6 +18,8 @@ from assay_core.model import (
     SourcePlace,
     Status,
 )
+from assay_core.run.attempt_scores import AttemptScores
+from assay_core.run.baseline.behaviour import BehaviourTally
 from assay_core.run.plan import PlannedTest
 
 __all__ = ["CaseState"]
@@ -30,8 +32,9 @@ Result = MetricResult | AssayError
 class CaseState:
     """Folds the results of a test's episodes into one row; memory does not grow with passing episodes."""
 
-    def __init__(self, test: PlannedTest, attempts: Attempts) -> None:
+    def __init__(self, test: PlannedTest, attempts: Attempts, *, behaviour: bool = False) -> None:
         self.test = test
+        self._watches = behaviour
         self.count = 0  # episodes seen
         self.duration_s = 0.0
         self.duplicate: Episode | None = None  # the second episode of a prompt under `attempts: error`
@@ -49,6 +52,8 @@ class CaseState:
         self.episode_ids: list[str] = []
         self.source: SourcePlace | None = None
         self._worst: dict[int, MetricRow] = {}
+        self._scores: dict[int, AttemptScores] = {}
+        self.behaviour = BehaviourTally() if self._watches else None
         self.deferred: dict[str, None] = dict.fromkeys(self.test.deferred)
 
     @property
@@ -70,6 +75,8 @@ class CaseState:
                 self._start_over()
             elif self._attempts_mode == "error":
                 self.duplicate = self.duplicate or episode
+        if self.behaviour is not None:
+            self.behaviour.add(episode)
         present = [(at, result) for at, result in enumerate(results) if result is not None]
         status = self._fold_results(present)
         self.statuses[status] += 1
@@ -90,8 +97,13 @@ class CaseState:
                 self.statuses[status] += 1
 
     def metrics(self) -> tuple[MetricRow, ...]:
-        """Return the worst result of each check, in the order of the suite."""
-        return tuple(self._worst[at] for at in sorted(self._worst))
+        """Return the worst result of each check with the scores of all attempts, in the order of the suite."""
+        return tuple(row for _, row in self.numbered_metrics())
+
+    def numbered_metrics(self) -> Iterator[tuple[int, MetricRow]]:
+        """Yield the same, each with the index of its check."""
+        for at, row in sorted(self._worst.items()):
+            yield at, self._scores[at].on(row)
 
     def _fold_results(self, results: Sequence[tuple[int, Result]]) -> Status:
         statuses: list[Status] = ["skipped"]
@@ -117,6 +129,7 @@ class CaseState:
     def _keep_worst(self, at: int, result: MetricResult) -> None:
         kind = self.test.checks[at].expectation.type
         row = MetricRow(type=kind, outcome=result.outcome, score=result.effective_score(), details=result.details)
+        self._scores.setdefault(at, AttemptScores()).add(row)
         old = self._worst.get(at)
         if old is None or _rank(row) < _rank(old):
             self._worst[at] = row

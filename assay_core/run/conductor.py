@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-import assay_core
-from assay_core.canonical import digest_hex
 from assay_core.config import load_suite
 from assay_core.contracts import BinarySource, ImportReport
 from assay_core.errors import AssayError, InputError, PolicyError, UsageError
@@ -18,7 +16,6 @@ from assay_core.model import (
     JsonValue,
     Notice,
     PolicyNotice,
-    Provenance,
     RunReport,
     Suite,
 )
@@ -27,6 +24,8 @@ from assay_core.plugins.drivers import Drivers
 from assay_core.plugins.hooks import Hooks
 from assay_core.policy import Policy, load_policy
 from assay_core.run import gate, ingest
+from assay_core.run.baseline.opening import comparison_notices, loading_notices, open_against
+from assay_core.run.baseline.settling import Against
 from assay_core.run.clock import Clock
 from assay_core.run.evaluate import Evaluated, Evaluation
 from assay_core.run.fingerprints import Fingerprints, run_inputs
@@ -37,8 +36,8 @@ from assay_core.run.prepare import base_dir, make_plan
 from assay_core.run.repeating import Repeats
 from assay_core.run.reporters import check_reports
 from assay_core.run.request import RunRequest
-from assay_core.run.seeds import order_seed, seeds_of
-from assay_core.run.spool import FindingsOf
+from assay_core.run.run_report import provenance_of, run_report
+from assay_core.run.seeds import order_seed
 from assay_core.store import PassedBefore
 from assay_core.trace import open_source
 
@@ -92,6 +91,7 @@ class _Run:
         self.hooks: Hooks | None = None
         self.keeping = Keeping()
         self.trace_digest: str | None = None
+        self.against: Against | None = None
         self.used: set[str] = set()  # "distribution version" of what had a say in the verdict
 
     def carry_out(self) -> Conducted:
@@ -104,6 +104,8 @@ class _Run:
         drivers = self.drivers = drivers.narrowed(suite.plugins)
         request = self.request = _with_suite_options(request, suite)
         check_reports(request, drivers)
+        against = self.against = open_against(request, suite)
+        self.notices.extend(loading_notices(against, suite) if against else ())
         self.hooks = Hooks(drivers.catalogue)
         self.hooks.tell("assay_run_started", suite=suite, command=request.command)
         policy = self.policy = self._load_policy(suite, drivers)
@@ -137,6 +139,8 @@ class _Run:
             quarantine=quarantine,
             unchanged=unchanged,
             repeats=Repeats(times=request.rerun_failures, bypass=cache.bypassed),
+            behaviour=request.command != "validate",
+            against=against,
         )
         if trace is not None:
             self._stream(evaluation, trace, prints)
@@ -259,6 +263,7 @@ class _Run:
 
     def _finished(self, outcome: Evaluated, suite: Suite) -> Conducted:
         self.notices.extend(outcome.notices)
+        self.notices.extend(comparison_notices(outcome.baseline) if outcome.baseline else ())
         if self.hooks is not None:
             self.notices.extend(self.hooks.notices)
         block = suite.thresholds.block_on_warn
@@ -273,53 +278,31 @@ class _Run:
         return self._conducted(gate.of_error(error), None, (error,))
 
     def _conducted(self, verdict: gate.Verdict, outcome: Evaluated | None, errors: tuple[AssayError, ...]) -> Conducted:
-        suite, policy, request = self.suite, self.policy, self.request
-        report = RunReport(
-            command=request.command,
-            suite=suite.name if suite else "",
-            exit_code=verdict.exit_code,
-            reason_code=verdict.reason_code,
-            message=verdict.message,
-            next_step=verdict.next_step,
-            seeds=seeds_of(suite),
-            policy_digest=policy.digest if policy else None,
-            policy_name=policy.name if policy else "",
-            unrestricted=policy.unrestricted if policy else (),
-            provenance=self._provenance(),
+        report = run_report(
+            verdict,
+            outcome,
+            request=self.request,
+            suite=self.suite,
+            policy=self.policy,
+            provenance=provenance_of(
+                self.suite,
+                self.policy,
+                trace_digest=self.trace_digest,
+                baseline_digest=self.against.baseline.digest if self.against else None,
+                plugins=self.used,
+            ),
             performance=self.clock.performance(),
             notices=(*self.notices, *self.keeping.notices),
             run_id=self.keeping.run_id if self.clock.now else 0,
-            config_file=str(suite.path) if suite and suite.path else None,
-            trace_file=request.trace,
         )
-        if outcome is not None:
-            report = attrs.evolve(
-                report,
-                rows=outcome.rows,
-                findings=FindingsOf(outcome.rows, outcome.counts.findings),
-                counts=outcome.counts,
-                rules=outcome.rules,
-                judge_metrics=outcome.judge_metrics,
-                seeds=seeds_of(suite, judged=outcome.judge_metrics is not None),
-            )
         return Conducted(
-            request=request,
+            request=self.request,
             report=report,
             errors=errors,
             drivers=self.drivers,
             hooks=self.hooks,
             clock=self.clock,
             keeping=self.keeping,
-        )
-
-    def _provenance(self) -> Provenance:
-        config = self.suite.path if self.suite else None
-        return Provenance(
-            assay_version=assay_core.__version__,
-            policy_digest=self.policy.digest if self.policy else None,
-            trace_digest=self.trace_digest,
-            config_digest="sha256:" + digest_hex(config.read_bytes()) if config and config.is_file() else None,
-            plugins=tuple(sorted(self.used)),
         )
 
 

@@ -9,7 +9,8 @@ from typing import BinaryIO
 import attrs
 import msgspec
 
-from assay_core.model import Finding, JsonObject, JsonValue, Outcome, ResultRow, RunReport, Seeds
+from assay_core.model import Finding, JsonObject, JsonValue, MetricRow, Outcome, ResultRow, RunReport, Seeds
+from assay_core.run.baseline.telling import comparison_counts, comparison_json
 
 __all__ = ["finding_json", "row_json", "summary_bytes", "write_run_json"]
 
@@ -72,6 +73,8 @@ def summary_bytes(run: RunReport) -> bytes:
         body["judge_metrics"] = run.judge_metrics
     if run.omitted.get("sarif"):
         body["sarif"] = {"omitted": run.omitted["sarif"]}
+    if run.baseline is not None:
+        body["baseline"] = comparison_counts(run.baseline)
     return _pretty(body) + b"\n"
 
 
@@ -127,7 +130,7 @@ def _details(row: ResultRow) -> JsonObject:
     details: dict[str, JsonValue] = {}
     if row.metrics:
         names: Counter[str] = Counter()
-        metrics: dict[str, JsonValue] = {}
+        metrics: dict[str, dict[str, JsonValue]] = {}
         for metric in row.metrics:
             names[metric.type] += 1
             name = metric.type if names[metric.type] == 1 else f"{metric.type}#{names[metric.type]}"
@@ -138,7 +141,9 @@ def _details(row: ResultRow) -> JsonObject:
                 "exercised": metric.outcome is not Outcome.NOT_APPLICABLE,
                 "details": metric.details,
             }
-        details["metrics"] = metrics
+            if metric.measured > 1:
+                metrics[name] |= {"attempts": _attempts(metric)}
+        details["metrics"] = dict(metrics)
     if row.prompt is not None:
         details["prompt"] = row.prompt
     if row.episode_ids:
@@ -150,6 +155,13 @@ def _details(row: ResultRow) -> JsonObject:
         details["reason_code"] = row.error_code
     details.update({key: value for key, value in row.details.items() if key not in details})
     return details
+
+
+def _attempts(metric: MetricRow) -> JsonObject:
+    body: dict[str, JsonValue] = {"measured": metric.measured, "passed": metric.passed or 0}
+    if metric.scores:
+        body["scores"] = list(metric.scores)
+    return body
 
 
 def _tail(run: RunReport) -> dict[str, JsonValue]:
@@ -175,6 +187,8 @@ def _tail(run: RunReport) -> dict[str, JsonValue]:
         tail["judge_metrics"] = run.judge_metrics
     if run.omitted.get("sarif"):
         tail["sarif"] = {"omitted": run.omitted["sarif"]}
+    if run.baseline is not None:
+        tail["baseline"] = comparison_json(run.baseline)
     if run.policy_digest is not None:
         tail["policy"] = _policy(run)
     tail["resolution"] = resolution
@@ -184,7 +198,7 @@ def _tail(run: RunReport) -> dict[str, JsonValue]:
 
 
 def _early(run: RunReport) -> dict[str, JsonValue]:
-    tail = _tail(attrs.evolve(run, seeds=Seeds(), policy_digest=None, judge_metrics=None, omitted={}))
+    tail = _tail(attrs.evolve(run, seeds=Seeds(), policy_digest=None, judge_metrics=None, omitted={}, baseline=None))
     first = ("exit_code", "reason_code", "reason_code_version", "seed_version", "order_seed", "judge_seed")
     return {key: tail[key] for key in (*first, "resolution")}
 

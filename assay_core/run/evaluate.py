@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from assay_core.convert import nearest
 from assay_core.errors import AssayError, InputError, PluginFault, ServiceError
 from assay_core.model import (
+    BaselineReport,
     CompiledPolicy,
     Counts,
     Episode,
@@ -22,7 +23,9 @@ from assay_core.model import (
     Thresholds,
 )
 from assay_core.plugins import guard
+from assay_core.run.baseline.settling import Against
 from assay_core.run.case_state import CaseState
+from assay_core.run.floors import floored
 from assay_core.run.judge_metrics import JudgeTally
 from assay_core.run.matching import Matching
 from assay_core.run.plan import Plan, PlannedCheck, PlannedTest
@@ -51,6 +54,8 @@ class Evaluated:
     service_codes: tuple[str, ...]  # codes of rows that a service let down, on_error: block
     deferred: int  # rows left to another command
     unchanged: int = 0  # rows that an earlier run passed with the same fingerprint
+    regressed: int = 0  # of counts.failed, the rows that only the baseline fails
+    baseline: BaselineReport | None = None
     rules: tuple[RuleSummary, ...]
     faults: tuple[AssayError, ...]  # plugin faults and configuration errors met while evaluating, in order
     notices: tuple[Notice, ...]
@@ -72,6 +77,8 @@ class Evaluation:
         quarantine: Quarantine | None = None,
         unchanged: Mapping[str, PassedBefore] | None = None,
         repeats: Repeats | None = None,
+        behaviour: bool = False,
+        against: Against | None = None,
     ) -> None:
         """Prepare.
 
@@ -85,13 +92,16 @@ class Evaluation:
             quarantine: Tests whose failures count otherwise.
             unchanged: Tests that need not be measured, by id: an earlier run passed them with the same inputs.
             repeats: How often a failed check that can vary is measured again; None: never.
+            behaviour: Whether rows say what their episodes did, for baselines.
+            against: The baseline that the tests are compared with.
         """
         self._settings = settings
         self._thresholds = thresholds
+        self._against = against
         self._measure = measure
         self._clock = clock
         self._policy_rows = PolicyRows(policy) if policy is not None else None
-        self._states = [CaseState(test, settings.attempts) for test in plan.tests]
+        self._states = [CaseState(test, settings.attempts, behaviour=behaviour) for test in plan.tests]
         self._matching = Matching(plan.tests)
         self._quarantine = quarantine or Quarantine()
         self._unchanged = unchanged or {}
@@ -150,11 +160,9 @@ class Evaluation:
         prints = fingerprints or {}
         notices: list[Notice] = list(self._policy_rows.notices()) if self._policy_rows else []
         skipped = 0
-        for state in self._states:
-            row = self._row_of(state)
-            if print_ := prints.get(row.test_id):
-                row = attrs.evolve(row, fingerprint=print_)
-            row = self._quarantine.settle(row)
+        rows, baseline = self._compared(prints)
+        for compared in rows:
+            row = self._quarantine.settle(compared)
             skipped += row.skip_reason == "bail"
             self._take(row)
         if self._ended_early and not self._faults:
@@ -174,11 +182,30 @@ class Evaluation:
             service_codes=tuple(self._service_codes),
             deferred=self._tally["deferred"],
             unchanged=self._tally["unchanged"],
+            regressed=self._tally["regressed"],
+            baseline=baseline,
             rules=self._policy_rows.summaries() if self._policy_rows else (),
             faults=tuple(self._faults),
             notices=tuple(notices),
             judge_metrics=self._judges.metrics(),
         )
+
+    def _compared(self, prints: Mapping[str, str]) -> tuple[Iterable[ResultRow], BaselineReport | None]:
+        """Return the rows of all tests, as the baseline leaves them."""
+
+        def rows() -> Iterator[ResultRow]:
+            for state in self._states:
+                row = self._row_of(state)
+                print_ = prints.get(row.test_id)
+                yield attrs.evolve(row, fingerprint=print_) if print_ else row
+
+        if self._against is None:
+            return rows(), None
+        try:
+            return self._against.settle(list(rows()))
+        except InputError as error:
+            self._faults.append(error)
+            return rows(), None
 
     def _feed_tests(self, episodes: Sequence[Episode]) -> None:
         matched: dict[int, list[Episode]] = {}
@@ -271,12 +298,7 @@ class Evaluation:
             self._faults.append(error)
             return failed_row(case, error)
         row = finished(state, self._settings, with_time=self._clock is not None)
-        floor = self._thresholds.min_score
-        if floor is not None and row.status == "pass" and row.score is not None and row.score < floor:
-            return attrs.evolve(
-                row, status="fail", message=f"score {row.score:.4g} is below thresholds.min_score {floor:.4g}"
-            )
-        return row
+        return floored(row, state, self._settings, self._thresholds)
 
     def _missed(self, test: PlannedTest) -> InputError:
         select = test.case.select
@@ -297,6 +319,7 @@ class Evaluation:
         self._tally[row.status] += 1
         self._tally["findings"] += len(row.findings)
         self._tally["failed policies"] += row.status == "fail" and row.kind == "policy"
+        self._tally["regressed"] += row.status == "fail" and row.error_code == "E_BASELINE_REGRESSION"
         self._tally["abstained"] += row.status == "unstable" and row.error_code == "E_JUDGE_UNCERTAIN"
         deferred = row.details.get("deferred")
         if isinstance(deferred, list):

@@ -47,14 +47,17 @@ def decide(outcome: Evaluated, *, strict: bool, block_on_warn: bool, notices: Se
 
 def _failures(outcome: Evaluated, *, strict: bool, block_on_warn: bool, notices: Sequence[Notice]) -> Verdict:
     counts = outcome.counts
-    failed_tests = counts.failed - outcome.failed_policies
+    failed_tests = counts.failed - outcome.failed_policies - outcome.regressed
+    below = f", {outcome.regressed} test(s) fell below the baseline" if outcome.regressed else ""
     if outcome.abstained:
         return _verdict("E_JUDGE_UNCERTAIN", f"a judge abstained in {outcome.abstained} test(s)")
     if failed_tests:
         also = f", {outcome.failed_policies} episode(s) break the policy" if outcome.failed_policies else ""
-        return _verdict("E_TEST_FAILED", f"{failed_tests} test(s) failed{also}")
+        return _verdict("E_TEST_FAILED", f"{failed_tests} test(s) failed{also}{below}")
     if outcome.failed_policies:
-        return _verdict("E_POLICY_VIOLATION", f"{outcome.failed_policies} episode(s) break the policy")
+        return _verdict("E_POLICY_VIOLATION", f"{outcome.failed_policies} episode(s) break the policy{below}")
+    if outcome.regressed:
+        return _verdict("E_BASELINE_REGRESSION", f"{outcome.regressed} test(s) fell below the baseline")
     if counts.unstable:
         return _verdict("E_UNSTABLE", f"{counts.unstable} test(s) gave different results in different attempts")
     warnings = counts.warned + counts.flaky

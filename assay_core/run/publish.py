@@ -13,6 +13,7 @@ from assay_core.errors import AssayError, PluginFault, ServiceError
 from assay_core.model import JsonValue, Notice, RunReport
 from assay_core.plugins import guard
 from assay_core.plugins.drivers import Drivers
+from assay_core.run.baseline.recording import export_baseline
 from assay_core.run.conductor import Conducted
 from assay_core.run.documents import summary_bytes, write_run_json
 from assay_core.run.outputs import Display, ReporterOutputs
@@ -57,7 +58,7 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
                     text = f"the {wanted.name} report is not installed: pip install assay-reporter-{wanted.name}"
                     notices.append(Notice(code="W_REPORTER_MISSING", message=text))
                 elif not (early and any(known.code == error.code for known in conducted.errors)):
-                    errors.append(_not_written(wanted, error))
+                    errors.append(_not_written(f"{wanted.name} report", error))
                 continue
             if receipt.omitted:
                 omitted[wanted.name] = receipt.omitted
@@ -71,6 +72,7 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
         omitted=omitted,
         performance=conducted.clock.performance(tuple(_slowest(report))),
     )
+    report = _with_baseline(report, request, files, errors)
     if errors and not report.exit_code:
         first = errors[0]
         report = attrs.evolve(
@@ -89,6 +91,21 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
     if conducted.hooks is not None:
         conducted.hooks.tell("assay_run_finished", report=report)
     return Published(report=report, files=tuple(files), errors=tuple(errors))
+
+
+def _with_baseline(report: RunReport, request: RunRequest, files: list[str], errors: list[AssayError]) -> RunReport:
+    """Write the baseline that is wanted; return the report with what is to be said of it."""
+    path = request.export_baseline
+    if path is None or not report.counts.total:
+        return report
+    try:
+        notices = tuple(export_baseline(report, path))
+    except AssayError as error:
+        errors.append(_not_written(f"baseline {str(path)!r}", error))
+        return report
+    if not any("was not written" in notice.message for notice in notices):
+        files.append(str(path))
+    return attrs.evolve(report, notices=(*report.notices, *notices))
 
 
 def _write(
@@ -121,10 +138,10 @@ def _write(
     return receipt
 
 
-def _not_written(wanted: ReportRequest, error: AssayError) -> AssayError:
+def _not_written(what: str, error: AssayError) -> AssayError:
     return ServiceError(
         code="E_REPORT_FAILED",
-        message=f"the {wanted.name} report was not written: {error.message}",
+        message=f"the {what} was not written: {error.message}",
         remedy=error.remedy,
     )
 

@@ -30,6 +30,12 @@ def check_reports(request: RunRequest, drivers: Drivers) -> None:
     taken: dict[str, str] = {}
     if request.command != "validate":
         taken = {_place(str(request.out_dir / name)): name for name in ("run.json", "summary.json")}
+    if request.export_baseline is not None:
+        target = str(request.export_baseline)
+        if (place := _place(target)) in taken:
+            message = f"the baseline and {taken[place]} would both be written to {target!r}"
+            raise UsageError(code="E_INVALID_ARGS", message=message, remedy="name another file for the baseline")
+        taken[place] = "the baseline"
     for wanted in request.reports:
         if wanted.by_default:
             continue

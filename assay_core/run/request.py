@@ -58,3 +58,6 @@ class RunRequest:
     incremental: bool = False  # True: a test whose inputs all passed before is skipped
     rerun_failures: int = 0  # how often a failed check that can vary is measured again
     cache: CacheMode = "use"
+    baseline: Path | None = None  # what the scores are compared with
+    max_drop: float | None = None  # takes the place of settings.thresholding.max_drop
+    export_baseline: Path | None = None  # where the scores are written as a baseline

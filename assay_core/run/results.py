@@ -8,6 +8,7 @@ import attrs
 
 from assay_core.errors import AssayError, PluginFault
 from assay_core.model import Episode, Finding, JsonObject, MetricResult, Outcome, ResultRow, Settings, Status, TestCase
+from assay_core.run.baseline.identity import test_digest
 from assay_core.run.border import problem_of
 from assay_core.run.case_state import CaseState
 from assay_core.run.plan import PlannedCheck
@@ -94,6 +95,10 @@ def finished(state: CaseState, settings: Settings, *, with_time: bool) -> Result
         status = "flaky" if status in ("pass", "warn") else status
     if state.deferred:
         details["deferred"] = list(state.deferred)
+    if state.behaviour is not None:
+        details["test_digest"] = test_digest(case)
+        if state.count:
+            details["behaviour"] = state.behaviour.result().to_json()
     return ResultRow(
         test_id=case.id,
         status="allowed_on_error" if allowed else status,

@@ -123,10 +123,14 @@ def _rebuilt(data: dict[str, Any]) -> ResultRow:  # Any: what msgpack gives back
     """Make a row from what `_encode` made of one."""
     data["source"] = _place(data["source"])
     data["findings"] = tuple(Finding(**{**each, "source": _place(each["source"])}) for each in data["findings"])
-    data["metrics"] = tuple(MetricRow(**{**each, "outcome": Outcome(each["outcome"])}) for each in data["metrics"])
+    data["metrics"] = tuple(_metric(each) for each in data["metrics"])
     data["attempts"] = tuple(Attempt(**each) for each in data["attempts"])
     data["episode_ids"] = tuple(data["episode_ids"])
     return ResultRow(**data)
+
+
+def _metric(data: dict[str, Any]) -> MetricRow:  # Any: what msgpack gives back
+    return MetricRow(**{**data, "outcome": Outcome(data["outcome"]), "scores": tuple(data["scores"])})
 
 
 def _place(data: dict[str, Any] | None) -> SourcePlace | None:  # Any: what msgpack gives back

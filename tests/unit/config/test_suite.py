@@ -9,7 +9,16 @@ import pytest
 
 from assay_core.config import load_suite
 from assay_core.errors import AssayError, InputError
-from assay_core.model.suite import EpisodeSelector, JudgeSettings, Limits, PluginRules, Settings, Suite, Thresholds
+from assay_core.model.suite import (
+    EpisodeSelector,
+    JudgeSettings,
+    Limits,
+    PluginRules,
+    Settings,
+    Suite,
+    Thresholding,
+    Thresholds,
+)
 from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
 
@@ -82,14 +91,13 @@ def test_a_whole_suite_is_read(load: Load, tmp_path: Path) -> None:
         limits=Limits(line_bytes=1024, depth=10),
         judge=JudgeSettings(rubric_version="v1"),
         cache=False,
-        unused=("settings.thresholding",),
+        thresholding=Thresholding(mode="relative", max_drop=0.05),
     )
     assert suite.thresholds == Thresholds(min_score=0.5, block_on_warn=True)
     assert suite.plugins == PluginRules(require=("must_contain",), deny=("acme.x",))
     assert suite.reporters == {"junit": {"flat": True}, "sarif": {}}
     assert [(each.code, each.place and each.place.line) for each in suite.notices] == [
         ("W_CFG_UNUSED", 18),
-        ("W_CFG_UNUSED", 16),
         ("W_CFG_LEGACY", 31),
     ]
 
