@@ -54,7 +54,7 @@ def relay(
     """
     events: queue.SimpleQueue[str] = queue.SimpleQueue()
     to_server, to_client = gateway.connection.to_server, gateway.connection.to_client
-    threads = {
+    threads: dict[str, Callable[..., object]] = {
         "client": lambda: _pump(Lines(client_in, max_client_bytes), gateway.from_client),
         "server": lambda: _pump(Lines(child.stdout, max_server_bytes), gateway.from_server),
         "exit": child.wait,
