@@ -8,6 +8,8 @@ per operand; `position` is the number of calls that ran before it.
 * `owes`: has a deadline passed, and is this call not the one that is owed?
 * `settle`: what became of the rule, `length` calls having run?
 
+`tell` says for people what a state means to the next call.
+
 Source: the outcomes are those of spec/policy.md §5 "newer"; which calls are blamed follows §5.2.
 """
 
@@ -77,6 +79,10 @@ class Machine(ABC):
     def settle(self, state: State, length: int, *, complete: bool) -> Settlement:
         """Return what became of the rule."""
 
+    def tell(self, state: State, position: int) -> str:
+        """Return what the rule has seen that matters to the next call, "" for nothing."""
+        return ""
+
 
 class _Require(Machine):
     """`require`: somewhere in the episode. State: whether it was seen."""
@@ -95,6 +101,9 @@ class _Require(Machine):
         if not complete:
             return _OPEN
         return Settlement("violated", 1, (Blame(f"{self._tool} is never called"),))
+
+    def tell(self, state: State, position: int) -> str:
+        return "" if state else "not called yet"
 
 
 class _Eventually(Machine):
@@ -125,6 +134,10 @@ class _Eventually(Machine):
     def _missed(self) -> Blame:
         return Blame(f"{self._tool} is not among the first {_calls(self._within)}")
 
+    def tell(self, state: State, position: int) -> str:
+        left = self._within - position
+        return "" if state else f"due within {_calls(left)}" if left > 0 else "overdue"
+
 
 class _MaxCalls(Machine):
     """`max_calls`. State: how many ran."""
@@ -146,6 +159,9 @@ class _MaxCalls(Machine):
 
     def settle(self, state: State, length: int, *, complete: bool) -> Settlement:
         return Settlement("held", max(1, state))
+
+    def tell(self, state: State, position: int) -> str:
+        return f"{state} of {self._max} used"
 
 
 class _Before(Machine):
@@ -171,6 +187,9 @@ class _Before(Machine):
     def settle(self, state: State, length: int, *, complete: bool) -> Settlement:
         return _HELD if state & _SECOND else _NOT_EXERCISED
 
+    def tell(self, state: State, position: int) -> str:
+        return "" if state & _FIRST else f"{self._first} not called yet"
+
 
 class _NeverAfter(Machine):
     """`never_after`: no `forbidden` after the first `trigger`. State: the index of that trigger, None before."""
@@ -194,6 +213,9 @@ class _NeverAfter(Machine):
 
     def settle(self, state: State, length: int, *, complete: bool) -> Settlement:
         return _NOT_EXERCISED if state is None else _HELD
+
+    def tell(self, state: State, position: int) -> str:
+        return "" if state is None else f"armed by call {state}"
 
 
 # Plain tuples, since one is made per trigger.
@@ -254,6 +276,13 @@ class _After(Machine):
         text = f"{self._then} does not follow {self._trigger} (call {index}) within {_calls(self._within)}"
         return Blame(text, index)
 
+    def tell(self, state: State, position: int) -> str:
+        waiting, oldest, _, _ = state
+        if waiting is None:
+            return ""
+        left = oldest + self._within + 1 - position
+        return f"{self._then} due within {_calls(left)}" if left > 0 else f"{self._then} overdue"
+
 
 _Progress: TypeAlias = tuple[int, int | None]
 
@@ -297,6 +326,12 @@ class _Sequence(Machine):
         if not complete:
             return _OPEN
         return Settlement("violated", 1, (Blame(f"the sequence stops before {self._tools[progress]}", last),))
+
+    def tell(self, state: State, position: int) -> str:
+        progress, last = state
+        if not 0 < progress < len(self._tools):
+            return ""
+        return f"{progress} of {len(self._tools)} done, the last in call {last}; {self._tools[progress]} is next"
 
 
 class _Blocklist(Machine):
