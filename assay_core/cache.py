@@ -35,7 +35,7 @@ class RunCache:
     """The cache of one run: in memory, and behind it the store's where there is one. Safe in threads.
 
     Attributes:
-        hits: How often the kept cache had an answer.
+        hits: How many keys the kept cache had an answer for.
         failure: The first error of the kept cache, which is not asked again after it.
     """
 
@@ -51,6 +51,7 @@ class RunCache:
         self._kept = kept
         self._read_kept = read_kept
         self._bypassed = 0
+        self._looked_up: set[str] = set()
         self.hits = 0
         self.failure: AssayError | None = None
 
@@ -59,6 +60,7 @@ class RunCache:
         with self._lock:
             if self._bypassed:
                 return None
+            self._looked_up.add(key)
             value = self._values.get(key)
             if value is not None or self._kept is None or not self._read_kept:
                 return value
@@ -81,6 +83,15 @@ class RunCache:
                     self._kept.put(key, bytes(value))
                 except AssayError as error:
                     self._give_up(error)
+
+    @property
+    def hit_rate(self) -> float:
+        """The share of keys looked up in this run that an earlier one had put; 0 where none was looked up.
+
+        Each key counts once, however often and from however many threads it is looked up.
+        """
+        with self._lock:
+            return self.hits / len(self._looked_up) if self._looked_up else 0.0
 
     @contextlib.contextmanager
     def bypassed(self) -> Iterator[None]:

@@ -182,7 +182,7 @@ def _performance() -> JsonObject:
     slow = _object({"test_id": _TEXT, "duration_ms": _MS}, ("test_id", "duration_ms"))
     members: JsonObject = {
         "total_duration_ms": _MS,
-        "cache_hit_rate": {"type": "number", "minimum": 0, "maximum": 1},
+        "cache_hit_rate": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "slowest_tests": {"type": "array", "items": slow, "maxItems": 5},
         "phase_timings": _object(phases),
     }

@@ -158,13 +158,14 @@ class Provenance:
 
 @attrs.frozen(kw_only=True)
 class Performance:
-    """Wall times of a run; all None under SOURCE_DATE_EPOCH."""
+    """What varies from run to run of the same inputs; all None under SOURCE_DATE_EPOCH."""
 
     total_ms: float | None = None
     ingest_ms: float | None = None
     eval_ms: float | None = None
     report_ms: float | None = None
     slowest: tuple[tuple[str, float], ...] = ()  # (test id, ms), at most five, slowest first
+    cache_hit_rate: float | None = None  # of the keys that costly metrics looked up; 0 where they looked up none
 
 
 @attrs.frozen(kw_only=True)

@@ -30,7 +30,7 @@ class Clock:
             if self.now:
                 self.spent[name] += self.now() - started
 
-    def performance(self, slowest: tuple[tuple[str, float], ...] = ()) -> Performance:
+    def performance(self, slowest: tuple[tuple[str, float], ...] = (), *, cache_hit_rate: float = 0.0) -> Performance:
         """Return the times so far, in milliseconds."""
         if not self.now:
             return Performance()
@@ -41,4 +41,5 @@ class Clock:
             eval_ms=in_ms["eval"],
             report_ms=in_ms["report"],
             slowest=slowest,
+            cache_hit_rate=cache_hit_rate,
         )

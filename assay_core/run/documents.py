@@ -231,7 +231,7 @@ def _performance(run: RunReport) -> dict[str, JsonValue]:
     slowest: list[JsonValue] = [{"test_id": name, "duration_ms": ms} for name, ms in times.slowest]
     return {
         "total_duration_ms": times.total_ms,
-        "cache_hit_rate": 0.0,
+        "cache_hit_rate": times.cache_hit_rate,
         "slowest_tests": slowest,
         "phase_timings": {"ingest_ms": times.ingest_ms, "eval_ms": times.eval_ms, "report_ms": times.report_ms},
     }

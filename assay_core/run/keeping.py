@@ -84,6 +84,11 @@ class Keeping:
         self._cache = RunCache(kept, read_kept=request.cache == "use")
         return self._cache
 
+    @property
+    def cache_hit_rate(self) -> float:
+        """The share of what costly metrics looked up that an earlier run had kept."""
+        return self._cache.hit_rate if self._cache else 0.0
+
     def quarantine(self, request: RunRequest, suite: Suite) -> Quarantine:
         """Return the quarantine of the suite."""
         entries: tuple[QuarantineEntry, ...] = ()

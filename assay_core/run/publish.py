@@ -70,7 +70,9 @@ def publish(conducted: Conducted, display: Display, *, documents: bool) -> Publi
         reason_code=verdict[1],
         notices=(*report.notices, *notices),
         omitted=omitted,
-        performance=conducted.clock.performance(tuple(_slowest(report))),
+        performance=conducted.clock.performance(
+            tuple(_slowest(report)), cache_hit_rate=round(conducted.keeping.cache_hit_rate, 6)
+        ),
     )
     report = _with_baseline(report, request, files, errors)
     if errors and not report.exit_code:

@@ -32,6 +32,23 @@ def test_without_a_store_results_last_for_the_run() -> None:
     assert (cache.get("k"), cache.get("other"), RunCache().get("k")) == (b"v", None, None)
 
 
+def test_the_hit_rate_counts_each_key_once_and_nothing_that_was_bypassed() -> None:
+    kept = Kept()
+    kept.values["old"] = b"v"
+    cache = RunCache(kept)
+    assert cache.hit_rate == 0.0
+
+    with cache.bypassed():
+        cache.get("never")
+    for _ in range(3):
+        cache.get("old")
+        cache.get("new")
+        cache.put("new", b"w")
+
+    assert cache.hit_rate == 0.5
+    assert RunCache(kept, read_kept=False).get("old") is None
+
+
 def test_with_a_store_results_outlive_the_run_and_hits_are_counted() -> None:
     kept = Kept()
     RunCache(kept).put("k", b"v")

@@ -166,9 +166,7 @@ def test_a_service_that_says_nothing_is_given_up_after_the_timeout_of_the_suite(
 
 def test_keys_that_are_read_and_not_used_are_announced(folder: Path, assay: Run) -> None:
     suite = SUITE.partition("  - id: t2")[0]
-    (folder / "eval.yaml").write_text(
-        suite.replace("min_score: 0.3", "min_score: 0.3, model: m")
-    )
+    (folder / "eval.yaml").write_text(suite.replace("min_score: 0.3", "min_score: 0.3, model: m"))
 
     done = assay("run", "eval.yaml", "trace.jsonl", "--embedder", "hashing")
 
@@ -283,6 +281,25 @@ def test_a_strict_run_finds_every_vector_that_was_precomputed_and_opens_no_socke
     assert (other.returncode, "E_REPLAY_STRICT_MISSING" in other.stderr) == (2, True)
     refreshed = assay("trace", "precompute-embeddings", *words, "--refresh-embeddings", environment=served)
     assert "embedded 5 of 5 texts" in refreshed.stderr
+
+
+def test_the_summary_says_how_much_the_store_had(folder: Path, assay: Run) -> None:
+    words = ("run", "trace.jsonl", "--embedder", "hashing")
+
+    def rate(*further: str, **environment: str) -> float | None:
+        assert assay(*words, *further, environment=environment).returncode in (0, 1)
+        found: float | None = json.loads((folder / "summary.json").read_bytes())["performance"]["cache_hit_rate"]
+        return found
+
+    first, second = rate(), rate()
+    text = (folder / "trace.jsonl").read_text()
+    (folder / "trace.jsonl").write_text(text.replace("Five days.", "Six days."))
+    third = rate()
+
+    assert (first, second) == (0.0, 1.0)
+    assert third == 0.75, "three of four texts were there"
+    assert rate("--no-cache") == rate("--refresh-cache") == 0.0
+    assert rate(SOURCE_DATE_EPOCH="1") is None
 
 
 def test_a_killed_job_goes_on_where_it_stopped(folder: Path, assay: Run, service: Any, served: dict[str, str]) -> None:
