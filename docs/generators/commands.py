@@ -28,6 +28,7 @@ missing or broken plugin · **3** infrastructure. When several apply, 2 goes bef
 
 """
 _SUITE = "eval.yaml, else an assay.yaml that is a suite, upwards from here; its `policy:`, else a policy.yaml beside it"
+_PROJECT = f"{_SUITE}; `traces/*.jsonl`; baseline.json; the store"
 _RUN = f"{_SUITE}; without a suite the nearest policy.yaml"
 # Command to (files it reads when none is named, exit codes). A command that is missing here stops the generator.
 FACTS = {
@@ -36,6 +37,11 @@ FACTS = {
     "run": (_RUN, "0 1 2 3"),
     "ci": (_RUN, "0 1 2 3"),
     "watch": (_RUN, "0 2"),
+    "generate": ("", "0 2 3"),
+    "profile init": ("", "0 2 3"),
+    "profile merge": ("", "0 2 3"),
+    "profile show": ("", "0 2 3"),
+    "profile update": ("", "0 2 3"),
     "import": ("", "0 2 3"),
     "trace convert": ("", "0 2 3"),
     "trace ingest": ("", "0 2 3"),
@@ -53,6 +59,8 @@ FACTS = {
     "policy fmt": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),
     "policy migrate": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),
     "explain": ("", "0 2"),
+    "doctor": (_PROJECT, "0 1 2 3"),
+    "fix": (_PROJECT, "0 1 2 3"),
     "schema": ("", "0 2"),
     "mcp wrap": ("policy.yaml, as `run` finds it", "the server's, else 2 3"),
     "config": ("the nearest pyproject.toml with [tool.assay]", "0 2"),
