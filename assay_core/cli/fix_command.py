@@ -166,6 +166,8 @@ def _told(plan: Plan, after: Examination) -> int:
         write_out(f"applied {patch.id}\n")
     for patch, why in plan.put_off:
         write_out(f"put off {patch.id}: {sanitise(why)}\n")
+    if after.patches:
+        write_out(f"{len(after.patches)} patch(es) are left; `assay fix` shows them\n")
     errors = [each for each in after.findings if each.severity == "error"]
     if not errors:
         write_out("no error is left\n")

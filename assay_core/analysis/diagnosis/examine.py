@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 
 from assay_core.analysis.diagnosis.ci import ci_files, examine_ci
-from assay_core.analysis.diagnosis.diagnosis import SEVERITIES, Diagnosis, Severity
+from assay_core.analysis.diagnosis.denials import patches_for_denials
+from assay_core.analysis.diagnosis.diagnosis import SEVERITIES, Diagnosis, Severity, of_error, of_notice
 from assay_core.analysis.diagnosis.documents import with_patches
 from assay_core.analysis.diagnosis.machine import Machine, examine_machine, probe
 from assay_core.analysis.diagnosis.observing import Observed, observe
@@ -21,6 +22,7 @@ from assay_core.analysis.diagnosis.surroundings import (
 )
 from assay_core.analysis.diagnosis.tests import examine_tests
 from assay_core.analysis.repair.patch import Patch
+from assay_core.errors import AssayError
 from assay_core.model import Notice, PolicyNotice
 
 __all__ = ["Examination", "examine"]
@@ -71,21 +73,25 @@ def examine(wanted: Wanted, *, now: Callable[[], str], around: bool = True) -> E
         project.take(examine_store(project, now()))
         project.take(examine_plugins(project))
         project.take(examine_machine(machine, project.policy.form if project.policy else None))
-    findings = tuple(sorted(_distinct(with_patches(project, project.findings)), key=_order))
-    patches = _named_apart([*(each.patch for each in findings if each.patch), *_for_denials(project, findings)])
+    denied = _denial_patches(project, project.findings)
+    joined = list(_joined(project.findings, denied))
+    findings = tuple(sorted(_distinct(with_patches(project, joined)), key=_order))
+    further = [patch for patches in denied.values() for patch in patches]
+    patches = _named_apart([*(each.patch for each in findings if each.patch), *further])
+    findings = tuple(
+        attrs.evolve(each, patch=patches[_content(each.patch)]) if each.patch else each for each in findings
+    )
     return Examination(
         project=project,
         machine=machine,
         observed=observed,
         ci=tuple(map(str, ci_files(project.root))),
         findings=findings,
-        patches=tuple(sorted(patches, key=lambda each: each.id)),
+        patches=tuple(sorted(patches.values(), key=lambda each: each.id)),
     )
 
 
 def _suite_notices(project: Project) -> Iterator[Diagnosis]:
-    from assay_core.analysis.diagnosis.diagnosis import of_notice
-
     notices: tuple[Notice | PolicyNotice, ...] = project.suite.notices if project.suite else ()
     for notice in notices:
         found = of_notice(notice, "suite")
@@ -107,23 +113,40 @@ def _order(finding: Diagnosis) -> tuple[int, str, int, int, str, str]:
     return SEVERITIES.index(finding.severity), file, line, column, finding.code, finding.message
 
 
-def _for_denials(project: Project, findings: tuple[Diagnosis, ...]) -> Iterator[Patch]:
-    """Yield what would allow the recorded calls that the policy denies."""
-    if project.policy is None or project.policy_file is None:
-        return
-    if not any(each.area == "policy" and each.severity == "error" for each in findings):
-        return
-    yield from ()
+def _denial_patches(project: Project, findings: Sequence[Diagnosis]) -> dict[str, list[Patch]]:
+    """Return what would let denied calls through; a policy that changes meanwhile has no patches."""
+    if not any(each.area == "policy" and each.subject for each in findings):
+        return {}
+    try:
+        return patches_for_denials(project)
+    except AssayError as error:
+        project.take(of_error(error, "policy", "warning"))
+        return {}
 
 
-def _named_apart(patches: list[Patch]) -> Iterator[Patch]:
-    """Yield every patch once, no two with one id."""
-    seen: dict[str, Patch] = {}
+def _joined(findings: Sequence[Diagnosis], patches: Mapping[str, list[Patch]]) -> Iterator[Diagnosis]:
+    for each in findings:
+        own = patches.get(each.subject) if each.area == "policy" and each.subject else None
+        if own is None and each.area == "policy" and each.subject:  # unmet at the end: the call that armed it is named
+            own = patches.get(f"{each.subject.partition(' ')[0]} ")
+        yield attrs.evolve(each, patch=own[0]) if own and each.patch is None else each
+
+
+def _named_apart(patches: Sequence[Patch]) -> dict[object, Patch]:
+    """Return every patch once, by what it does; no two with one id."""
+    kept: dict[object, Patch] = {}
+    names: set[str] = set()
     for patch in patches:
+        if _content(patch) in kept:
+            continue
         name, number = patch.id, 1
-        while name in seen and (seen[name].edits, seen[name].file) != (patch.edits, patch.file):
+        while name in names:
             number += 1
             name = f"{patch.id}.{number}"
-        if name not in seen:
-            seen[name] = patch if name == patch.id else attrs.evolve(patch, id=name)
-            yield seen[name]
+        names.add(name)
+        kept[_content(patch)] = attrs.evolve(patch, id=name)
+    return kept
+
+
+def _content(patch: Patch) -> object:
+    return patch.file, str([edit.document() for edit in patch.edits])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 
+from assay_core.analysis.diagnosis.denials import examine_denials
 from assay_core.analysis.diagnosis.diagnosis import Diagnosis, Severity, of_notice
 from assay_core.analysis.diagnosis.observing import Observed, declared_properties
 from assay_core.analysis.diagnosis.project import Project
@@ -33,7 +34,7 @@ def examine_policy(project: Project, observed: Observed | None) -> Iterator[Diag
     yield from _redundant(form)
     if observed is None or not observed.episodes:
         return
-    yield from _denials(project, observed)
+    yield from examine_denials(project, observed)
     yield from _unmatched(form, observed)
     yield from _never_fired(form, observed)
     yield from _unseen_properties(form, observed)
@@ -94,36 +95,6 @@ def _is_wider(other: NameRule, rule: NameRule, form: PolicyForm) -> bool:
     if other.name == rule.name or other.origin.severity != rule.origin.severity:
         return False
     return covers(other.name, rule.name) and not (covers(rule.name, other.name) and rule.name < other.name)
-
-
-def _denials(project: Project, observed: Observed) -> Iterator[Diagnosis]:
-    """Tell of recorded calls that the policy denies, once per rule and tool."""
-    grouped: dict[tuple[str, str, str], list[Place]] = {}
-    messages: dict[tuple[str, str, str], str] = {}
-    for row in observed.rows:
-        if row.kind != "policy":
-            continue
-        for finding in row.findings:
-            if finding.severity != "error":
-                continue
-            key = (finding.code, finding.rule, finding.tool)
-            source = finding.source
-            place = Place(source.file, source.line or 0) if source else Place(str(project.policy_file))
-            grouped.setdefault(key, []).append(place)
-            messages.setdefault(key, finding.message)
-    for key, places in grouped.items():
-        code, rule, tool = key
-        times = "1 recorded call" if len(places) == 1 else f"{len(places)} recorded calls"
-        about = f"{times} of {tool!r}" if tool else f"{len(places)} recorded episode(s)"
-        yield Diagnosis(
-            code=code,
-            severity="error",
-            area="policy",
-            message=f"{about} against `{rule}`: {messages[key]}",
-            place=places[0],
-            remedy="change the agent; change the policy only if the call is right",
-            subject=f"{rule} {tool}",
-        )
 
 
 def _unmatched(form: PolicyForm, observed: Observed) -> Iterator[Diagnosis]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from assay_core.analysis.repair.comments import append, as_written, drop, put_in_place
 from assay_core.documents import EditableDocument, unified_diff
 from assay_core.errors import InputError, Place
 from assay_core.model import JsonObject, JsonValue
@@ -159,20 +160,28 @@ def _key(node: Any, word: str) -> Any:
 
 def _remove(document: EditableDocument, pointer: str) -> Any:
     node, last = _parent(document, pointer)
-    key = _key(node, last)
-    value = node[key]
-    del node[key]
-    return value
+    above, name = _parent(document, pointer.rpartition("/")[0]) if pointer.count("/") > 1 else (None, "")
+    return drop(node, _key(node, last), above, _key(above, name) if above is not None else None)
 
 
 def _replace(document: EditableDocument, pointer: str, value: Any) -> None:
     node, last = _parent(document, pointer)
-    node[_key(node, last)] = value
+    put_in_place(node, _key(node, last), value)
 
 
 def _add(document: EditableDocument, pointer: str, value: Any) -> None:
     node, last = _parent(document, pointer)
     if isinstance(node, list):
-        node.insert(len(node) if last == "-" else int(last), value)
+        index = len(node) if last == "-" else int(last)
+        if not 0 <= index <= len(node):
+            raise IndexError(last)
+        if index == len(node):
+            append(node, None, value)
+        else:
+            node.insert(index, as_written(value))
+    elif last in node:
+        put_in_place(node, last, value)
+    elif isinstance(node, dict):
+        append(node, last, value)
     else:
-        node[last] = value
+        raise TypeError(last)

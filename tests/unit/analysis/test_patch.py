@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from assay_core.analysis.repair.patch import Edit, Patch, patch_diff
+from assay_core.analysis.repair.patch import Edit, Patch, patch_diff, patched_text
+from assay_core.documents import EditableDocument
 from assay_core.errors import InputError
 
 
@@ -50,5 +51,72 @@ def test_a_patch_removes_replaces_and_moves(policy: Path) -> None:
 def test_an_edit_whose_place_is_gone_is_an_error(policy: Path, edit: Edit) -> None:
     with pytest.raises(InputError) as raised:
         patch_diff([make_patch(policy, edit)])
+
+    assert raised.value.code == "E_PATCH_FAILED"
+
+
+SECTIONS = """\
+tools:
+  allow:
+    - a  # of a
+    # about b
+    - b  # of b
+
+  # what is refused
+  deny: [x, y]  # both
+
+# forms
+schemas:
+  t:
+    properties:
+      p: {type: string}  # last
+
+# the end
+limits: {max_tool_calls_total: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "gone", "come"),
+    [
+        (Edit(op="add", path="/tools/allow/-", value="c"), "", "    - b  # of b\n    - c\n\n  # what is refused\n"),
+        (
+            Edit(op="remove", path="/tools/allow/1"),
+            "    - b  # of b\n",
+            "    - a  # of a\n    # about b\n\n  # what is refused\n",
+        ),
+        (Edit(op="remove", path="/tools/allow/0"), "    - a  # of a\n", "  allow:\n    # about b\n    - b  # of b\n"),
+        (
+            Edit(op="add", path="/schemas/u", value={"required": ["q"]}),
+            "",
+            "      p: {type: string}  # last\n  u:\n    required: [q]\n\n# the end\n",
+        ),
+        (Edit(op="remove", path="/schemas/t"), "  t:\n", "# forms\nschemas: {}\n\n# the end\n"),
+        (Edit(op="replace", path="/schemas/t", value={"x": 1}), "properties", "  t:\n    x: 1\n\n# the end\n"),
+        (Edit(op="move", from_path="/tools", path="/tool"), "tools:\n", "tool:\n  allow:\n    - a  # of a\n"),
+    ],
+)
+def test_comments_stay_where_they_belong(policy: Path, edit: Edit, gone: str, come: str) -> None:
+    policy.write_text(SECTIONS)
+
+    text = patched_text(EditableDocument.read(policy), [make_patch(policy, edit)])
+
+    assert come in text
+    assert not gone or gone not in text
+
+
+def test_lines_that_end_in_crlf_stay_so(policy: Path) -> None:
+    policy.write_bytes(b"a: 1\r\nb: 2\r\n")
+
+    text = patched_text(EditableDocument.read(policy), [make_patch(policy, Edit(op="replace", path="/b", value=3))])
+
+    assert text == "a: 1\r\nb: 3\r\n"
+
+
+def test_a_key_is_not_renamed_over_another(policy: Path) -> None:
+    policy.write_text("a: 1\nb: 2\n")
+
+    with pytest.raises(InputError) as raised:
+        patch_diff([make_patch(policy, Edit(op="move", from_path="/a", path="/b"))])
 
     assert raised.value.code == "E_PATCH_FAILED"
