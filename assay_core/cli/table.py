@@ -27,6 +27,7 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "coverage": CoreCommand("assay_core.cli.coverage", "Say how much a trace tested, and what it did not."),
     "generate": CoreCommand("assay_core.cli.generate", "Learn a policy from recorded behaviour."),
     "profile": CoreCommand("assay_core.cli.profile", "Fold what many runs saw into one file to learn from."),
+    "baseline": CoreCommand("assay_core.cli.baseline", "Record the scores of a run; compare later runs with them."),
     "import": CoreCommand("assay_core.cli.import_trace", "Write a recording of another tool as a trace."),
     "trace": CoreCommand("assay_core.cli.trace", "Rewrite traces, compare them with a suite, count what they hold."),
     "migrate": CoreCommand("assay_core.cli.migrate", "Rewrite old suites and policies; prove they say the same."),

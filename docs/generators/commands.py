@@ -55,6 +55,8 @@ FACTS = {
     "quarantine remove": (".assay/assay.db", "0 2 3"),
     "quarantine list": (".assay/assay.db", "0 2 3"),
     "migrate": (f"{_SUITE}, and the policies that its tests name", "0 1 2 3"),
+    "baseline record": (f".assay/assay.db; {_SUITE}", "0 2 3"),
+    "baseline check": ("assay-baseline.json, else baseline.json; .assay/assay.db; the suite", "0 1 2 3"),
     "policy validate": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 2"),
     "policy fmt": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),
     "policy migrate": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from assay_core.errors import InputError
 from assay_core.model import BaselineReport, BaselineVerdict, BehaviourChange, PassRate, ScoreChange
 from assay_core.run.baseline import statistics
 from assay_core.run.baseline.document import Baseline, KnownTest
 from assay_core.run.baseline.measured import Measured, Sample
 from assay_core.run.baseline.structure import behaviour_changes
 
-__all__ = ["CLOSE", "DEFAULT_MAX_DROP", "LEVEL", "Tolerance", "compare"]
+__all__ = ["CLOSE", "DEFAULT_MAX_DROP", "LEVEL", "Tolerance", "compare", "refuse_nothing"]
 
 DEFAULT_MAX_DROP = 0.05
 LEVEL = 0.05  # the chance that a run of an unchanged agent is called a regression, at most
@@ -130,6 +131,17 @@ def compare(baseline: Baseline, run: Sequence[Measured], tolerance: Tolerance) -
         not_compared=tuple(unscored),
         ignored=ignored,
     )
+
+
+def refuse_nothing(report: BaselineReport, run: Sequence[Measured]) -> None:
+    """Return if something was compared, or the run has no score that could have been.
+
+    Raises:
+        InputError: E_BASE_MISMATCH.
+    """
+    if not report.changes and not report.not_compared and any(each.samples for each in run):
+        message = f"{report.file} has no score of any check of this run, so nothing could be compared"
+        raise InputError(code="E_BASE_MISMATCH", message=message)
 
 
 def _judged(pairs: Sequence[_Pair]) -> Iterator[ScoreChange]:

@@ -15,7 +15,15 @@ from assay_core.run.baseline.document import Baseline, read_baseline
 from assay_core.run.baseline.settling import Against
 from assay_core.run.request import RunRequest
 
-__all__ = ["check_suite", "comparison_notices", "fingerprint_of", "loading_notices", "open_against", "tolerance_of"]
+__all__ = [
+    "absolute_notice",
+    "check_suite",
+    "comparison_notices",
+    "fingerprint_of",
+    "loading_notices",
+    "open_against",
+    "tolerance_of",
+]
 
 _LISTED = 5
 UNKNOWN = "md5:unknown"
@@ -92,7 +100,12 @@ def loading_notices(against: Against, suite: Suite) -> Iterator[Notice]:
         reasons.append(f"it was recorded by assay {baseline.assay_version or 'of an unknown version'}")
     if reasons:
         yield Notice(code="W_BASELINE_STALE", message=f"{baseline.file}: {', and '.join(reasons)}")
-    if against.tolerance.max_drop is None:
+    yield from absolute_notice(against.tolerance)
+
+
+def absolute_notice(tolerance: Tolerance) -> Iterator[Notice]:
+    """Say that drops fail nothing, where that is so."""
+    if tolerance.max_drop is None:
         text = "settings.thresholding.mode is absolute: drops below the baseline are shown and fail nothing"
         yield Notice(code="W_BASELINE_ABSOLUTE", message=text)
 

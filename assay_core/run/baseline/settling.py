@@ -17,9 +17,8 @@ from typing import Literal
 
 import attrs
 
-from assay_core.errors import InputError
 from assay_core.model import BaselineReport, Finding, Outcome, ResultRow, ScoreChange
-from assay_core.run.baseline.comparing import Tolerance, compare
+from assay_core.run.baseline.comparing import Tolerance, compare, refuse_nothing
 from assay_core.run.baseline.document import Baseline
 from assay_core.run.baseline.measured import measured_of
 from assay_core.run.baseline.telling import change_text, settled_text
@@ -54,9 +53,7 @@ class Against:
             details = row_json(row)["details"]
             measured.append(measured_of(row.test_id, details if isinstance(details, dict) else {}))
         report = compare(self.baseline, measured, self.tolerance)
-        if not report.changes and not report.not_compared and any(each.samples for each in measured):
-            message = f"{report.file} has no score of any check of this run, so nothing could be compared"
-            raise InputError(code="E_BASE_MISMATCH", message=message)
+        refuse_nothing(report, measured)
         changes: dict[str, list[ScoreChange]] = {}
         for change in report.changes:
             changes.setdefault(change.test_id, []).append(change)

@@ -8,6 +8,7 @@ import attrs
 
 from assay_core.contracts import Outputs, Receipt
 from assay_core.model import RunReport
+from assay_reporter_console.comparison import baseline_lines
 from assay_reporter_console.lines import Line
 from assay_reporter_console.rows import RowLines
 from assay_reporter_console.summary import fix_lines, policy_lines, total_lines
@@ -54,4 +55,5 @@ class ConsoleReporter:
         if not quiet:
             yield from fix_lines(rows.seen.codes, rows.seen.errors)
             yield from policy_lines(run, width=width, verbose=verbose)
+            yield from baseline_lines(run, verbose=verbose)
         yield from total_lines(run, quiet=quiet)

@@ -9,6 +9,7 @@ import attrs
 from assay_core.errors import find_code
 from assay_core.model import Finding, Notice, ResultRow, RuleSummary, RunReport
 from assay_reporter_markdown.attention import attention
+from assay_reporter_markdown.comparison import comparison, comparison_title
 from assay_reporter_markdown.markup import cell, code
 
 __all__ = ["Shape", "Written", "write_document"]
@@ -78,6 +79,7 @@ def write_document(run: RunReport, shape: Shape) -> Written:
     budget.reserve(room)
     budget.add(_head(run, shape))
     omitted = _add_attention(run, shape, budget)
+    _add_block(budget, comparison_title(run.baseline), comparison(run.baseline))
     _add_block(budget, _rules_title(run.rules), _rules(run))
     _add_block(
         budget,
