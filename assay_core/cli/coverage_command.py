@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ from assay_core.errors import UsageError
 from assay_core.model import JsonObject
 from assay_core.run.baseline.document import check_target
 from assay_core.run.keeping import now_s
-from assay_core.trace import open_source
+from assay_core.trace import SpooledSource, open_source
 
 if TYPE_CHECKING:
     from assay_core.cli.coverage import CoverageWords
@@ -74,15 +75,20 @@ class Covered:
 
 def coverage(report: Report, words: CoverageWords, *, format_chosen: bool) -> int:
     """Measure and report; return the exit code."""
+    if words.min_coverage is not None and math.isnan(words.min_coverage):
+        raise UsageError(code="E_INVALID_ARGS", message="--min-coverage is a percentage from 0 to 100, not nan")
     report = _settled(report, words, format_chosen=format_chosen)
     _refuse_two_outputs(report, words)
     declared = declared_tools(words)
     if words.input_path is not None:
         _refuse_for_tools(words, (*_POLICY_WORDS, *_SOURCE_WORDS), "--input lists calls, and no policy decides them")
         _check_outputs(report, words, {"input": Path(words.input_path)} if words.input_path != "-" else {})
-        return _tell_tools(report, words, read_tool_lines(open_source(words.input_path), declared=declared))
-    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is never part of a document
+        source = open_source(words.input_path)
+        with source if isinstance(source, SpooledSource) else contextlib.nullcontext():
+            return _tell_tools(report, words, read_tool_lines(source, declared=declared))
+    with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:  # plugins may print
         inputs = read_inputs(words)
+        stack.callback(inputs.close)
         _check_outputs(report, words, inputs.read_files)
         if inputs.policy is None:
             _refuse_for_tools(words, _POLICY_WORDS, "no policy was found", code="E_MISSING_CONFIG")

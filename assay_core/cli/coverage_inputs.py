@@ -19,6 +19,7 @@ from assay_core.plugins.catalogue import Catalogue
 from assay_core.plugins.drivers import Drivers
 from assay_core.run.ingest import notices_of
 from assay_core.run.opened import OpenedTrace, open_trace
+from assay_core.trace import SpooledSource
 
 if TYPE_CHECKING:
     from assay_core.cli.coverage import CoverageWords
@@ -50,6 +51,12 @@ class Inputs:
         named = {"policy": self.policy_file, "suite": self.suite.path if self.suite else None}
         found = {kind: path for kind, path in named.items() if path is not None}
         return found | {f"trace {trace.source.name}": trace.source.path for trace in self.traces}
+
+    def close(self) -> None:
+        """Delete the copies of what was read from standard input or a pipe."""
+        for trace in self.traces:
+            if isinstance(trace.source, SpooledSource):
+                trace.source.close()
 
     def episodes(self) -> Iterator[Episode]:
         """Yield the episodes of every trace, in order; what the importers left out is told at the end of each.

@@ -19,7 +19,7 @@ _DB = click.option("--db", metavar="FILE", help="The store. Default: .assay/assa
 
 @click.group("runs")
 def command() -> None:
-    """List the runs that were kept, and show one."""
+    """List the runs that were kept, show one, remove old ones."""
 
 
 @command.command("list")
@@ -54,6 +54,41 @@ def show(report: Report, db: str | None, run: str, verbose: bool) -> None:
             report.write_json({**_run_json(found), "results": rows, "episodes": list(store.episode_ids(found.id))})
         else:
             report.write(_shown(found, store, verbose=verbose))
+
+
+@command.command("prune")
+@report_options("text", "json")
+@_DB
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="The newest N runs of each suite stay.")
+@click.option("--older-than", type=click.IntRange(0, 36_500), metavar="DAYS", help="Only runs that began before that.")
+@click.option("--cache-older-than", type=click.IntRange(0, 36_500), metavar="DAYS", help="Cached results as well.")
+@click.option("--suite", metavar="NAME", help="Only runs of this suite.")
+@click.option("--dry-run", is_flag=True, help="Remove nothing, and say what would go.")
+def prune_runs(
+    report: Report,
+    db: str | None,
+    keep: int | None,
+    older_than: int | None,
+    cache_older_than: int | None,
+    suite: str | None,
+    dry_run: bool,
+) -> None:
+    """Remove old runs from the store, and with --cache-older-than old vectors, verdicts and cached results.
+
+    Whatever the bounds say, of each suite the newest run that ended and the newest that passed stay, of each
+    quarantined test the newest run with a row of it, and runs that go on. With both bounds a run has to be beyond both.
+    """
+    from assay_core.cli.runs_prune import carry_out
+
+    carry_out(
+        report,
+        db,
+        keep=keep,
+        older_than=older_than,
+        cache_older_than=cache_older_than,
+        suite=suite,
+        dry_run=dry_run,
+    )
 
 
 def _reader(db: str | None) -> StoreReader:

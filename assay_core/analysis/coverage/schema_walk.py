@@ -78,7 +78,7 @@ class SchemaWalk:
                 step.take(value, self._reached, visits)
         if len(self._reached) != self._pruned_at and (self._calls < 32 or self._calls % _PRUNE_EVERY == 0):
             self._prune()
-        return not self.is_done
+        return len(self._reached) < len(self._tree.branches)
 
     def coverage(self, tool: str, calls: int) -> SchemaCoverage:
         """Return what was reached.
