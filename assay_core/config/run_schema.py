@@ -22,6 +22,18 @@ _TEXT: JsonObject = {"type": "string"}
 _NULL_TEXT: JsonObject = {"type": ["string", "null"]}
 _ANY_OBJECT: JsonObject = {"type": "object"}
 _VERSION: JsonObject = {"const": 1}
+_COMPARED = (
+    "compared",
+    "regressions",
+    "inconclusive",
+    "improvements",
+    "new",
+    "missing",
+    "renamed",
+    "not_compared",
+    "ignored",
+    "behaviour_changes",
+)
 
 
 def run_schema() -> JsonObject:
@@ -43,6 +55,7 @@ def run_schema() -> JsonObject:
     further: JsonObject = {
         "judge_metrics": _ANY_OBJECT,
         "sarif": _sarif(),
+        "baseline": _comparison(),
         "policy": _policy(),
         "warnings": {"type": "array", "items": _TEXT},
         "provenance": _ANY_OBJECT,
@@ -82,6 +95,7 @@ def summary_schema() -> JsonObject:
         "performance": _performance(),
         "judge_metrics": _ANY_OBJECT,
         "sarif": _sarif(),
+        "baseline": _object({"file": _TEXT, **dict.fromkeys(_COMPARED, _COUNT)}, ("file", *_COMPARED)),
     }
     return _object({**always, **further}, tuple(always))
 
@@ -171,6 +185,66 @@ def _policy() -> JsonObject:
         "rules": {"type": "array", "items": rule},
     }
     return _object(members, ("digest", "rules"))
+
+
+def _comparison() -> JsonObject:
+    score: JsonObject = {"type": "number"}
+    rate = _object(
+        {
+            "passed": _COUNT,
+            "attempts": _COUNT,
+            "interval_95": {"type": "array", "items": score, "minItems": 2, "maxItems": 2},
+            "pass_k": score,
+        },
+        ("passed", "attempts"),
+    )
+    statistics = _object(
+        {
+            "p_value": {"type": ["number", "null"], "description": "Null where nothing fell beyond max_drop."},
+            "level": score,
+            "k": _COUNT,
+            "baseline": rate,
+            "candidate": rate,
+            "settled_by_attempts": {"type": ["integer", "null"]},
+        },
+        ("p_value", "level"),
+    )
+    members: JsonObject = {
+        "test_id": _TEXT,
+        "metric": _TEXT,
+        **dict.fromkeys(("baseline_score", "candidate_score", "delta"), score),
+        "max_drop": {"type": ["number", "null"]},
+        "verdict": {"enum": ["pass", "fail", "inconclusive"]},
+        "renamed_from": _TEXT,
+        "statistics": {**statistics, "description": "Where some side has several attempts."},
+    }
+    change = _object(members, ("test_id", "metric", "baseline_score", "candidate_score", "delta", "verdict"))
+    texts: JsonObject = {"type": "array", "items": _TEXT}
+    behaviour = _object(
+        {
+            "test_id": _TEXT,
+            "kind": {"enum": ["tool_gone", "tool_new", "order", "arguments"]},
+            "tool": _TEXT,
+            "message": _TEXT,
+            "severity": {"enum": ["warning", "note"]},
+        },
+        ("test_id", "kind", "tool", "message", "severity"),
+    )
+    changes: JsonObject = {"type": "array", "items": change}
+    renamed = _object({"before": _TEXT, "after": _TEXT}, ("before", "after"))
+    lists = ("regressions", "inconclusive", "improvements", "tolerated")
+    return _object(
+        {
+            **dict.fromkeys(("file", "suite", "digest", "created_at", "assay_version"), _TEXT),
+            "compared": _COUNT,
+            **dict.fromkeys(lists, changes),
+            **dict.fromkeys(("new_tests", "missing_tests", "not_compared"), texts),
+            "renamed_tests": {"type": "array", "items": renamed},
+            "ignored_entries": _COUNT,
+            "behaviour": {"type": "array", "items": behaviour},
+        },
+        ("file", "suite", "digest", "compared", *lists),
+    )
 
 
 def _sarif() -> JsonObject:

@@ -83,7 +83,7 @@ def pass_k(passed: int, attempts: int, k: int) -> float:
 def levels(chances: Sequence[float], level: float) -> list[float]:
     """Return for each chance what it must not exceed, so that all of them together keep the level (Holm)."""
     order = sorted(range(len(chances)), key=chances.__getitem__)
-    found = [level / len(chances)] * len(chances)
+    found = [level / max(len(chances), 1)] * len(chances)
     for rank, at in enumerate(order):
         found[at] = level / (len(chances) - rank)
         if chances[at] > found[at]:  # from here on nothing is significant
