@@ -80,7 +80,15 @@ def kind_of(path: Path) -> Literal["suite", "policy"]:
     Raises:
         InputError: E_CFG_KIND where it is neither; as `read_document` where it cannot be read.
     """
-    document = read_document(path)
+    return kind_of_document(read_document(path))
+
+
+def kind_of_document(document: Document) -> Literal["suite", "policy"]:
+    """Return the same of a document that was read already.
+
+    Raises:
+        InputError: E_CFG_KIND.
+    """
     kind = file_kind(document)
     if kind != "unknown":
         return kind

@@ -101,7 +101,7 @@ def _tagged(value: JsonObject, path: Path, reading: Reading) -> JsonObject | Non
         return None
     form = forms[0]
     name = LEGACY_FORMS[form]
-    reading.note("W_CFG_LEGACY", f"old form of an expectation; write `type: {name}`", path)
+    reading.note("W_CFG_LEGACY", f"old form of an expectation; write `type: {name}`, or run `assay migrate`", path)
     content = value[form]
     promoted = [content] if form.startswith("must_") and isinstance(content, str) else content
     return {"type": name, **value, form: promoted}
@@ -109,7 +109,7 @@ def _tagged(value: JsonObject, path: Path, reading: Reading) -> JsonObject | Non
 
 def _refuse_ref(path: Path, reading: Reading) -> None:
     message = "`$ref` is not followed in an expectation, so the test could never fail"
-    reading.fail("E_CFG_REF", message, path, remedy="copy the file's content here, with its `type`")
+    reading.fail("E_CFG_REF", message, path, remedy="`assay migrate` copies the file's content here")
 
 
 def _structured(name: str, value: JsonObject, path: Path, reading: Reading, drivers: Drivers) -> Expectation | None:

@@ -103,12 +103,12 @@ def _checked_kind(document: Document) -> dict[str, JsonValue]:
 def _read_version(value: JsonObject, reading: Reading) -> int:
     keys = [key for key in value if key in ("configVersion", "version")]
     if not keys:
-        reading.note("W_CFG_LEGACY", "the file states no version and is read as version 0; write configVersion: 1", ())
+        reading.note("W_CFG_LEGACY", "no version is stated, so that version 0 is read; `assay migrate` rewrites it", ())
         return 0
     version = value[keys[0]]
     if isinstance(version, int) and not isinstance(version, bool) and version in _VERSIONS:
         if version == 0:
-            reading.note("W_CFG_LEGACY", "version 0 is an old form; write configVersion: 1", (keys[0],))
+            reading.note("W_CFG_LEGACY", "version 0 is an old form; `assay migrate` rewrites it", (keys[0],))
         return version
     if isinstance(version, int) and not isinstance(version, bool):
         message = f"version {version} of the suite format is not known; known: 0, 1"

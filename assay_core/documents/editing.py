@@ -36,13 +36,29 @@ class EditableDocument:
         """
         read_document(path, code=code, error=error)
         original = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-        return cls(path, original, _round_trip(original).load(original))
+        data = _round_trip(original).load(original)
+        _keep_anchors(data)
+        return cls(path, original, data)
 
     def text(self) -> str:
         """Return the document as YAML text."""
         stream = io.StringIO()
         _round_trip(self.original).dump(self.data, stream)
         return stream.getvalue()
+
+
+def _keep_anchors(data: Any) -> None:
+    """Have anchors written that no alias names, or that none names any more."""
+    waiting, seen = [data], set()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, (dict, list)) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        anchor = node.yaml_anchor() if hasattr(node, "yaml_anchor") else None
+        if anchor is not None:
+            anchor.always_dump = True
+        waiting.extend(node.values() if isinstance(node, dict) else node)
 
 
 def _round_trip(original: str) -> Any:

@@ -146,7 +146,7 @@ _DECISION = (
 _NOTICE = (
     ("W_CFG_UNUSED", "a key that is read but not used by this release", "none needed"),
     ("W_CFG_LENIENT", "an unknown key was ignored because of --lenient", "correct the spelling"),
-    ("W_CFG_LEGACY", "an old form of the file was read", "write it in the current form"),
+    ("W_CFG_LEGACY", "an old form of the file was read", "run `assay migrate`"),
     ("W_CHECK_DEFERRED", "this check is left to `assay run`", "none needed"),
     ("W_CHECK_NOT_EXERCISED", "a check had nothing to check in this trace", "record an episode in which it applies"),
     ("W_JUDGE_BUDGET", "judges were asked again more often than settings.judge.reliability.max_extra_calls_per_run says", "raise the number, or make the rubric clearer"),

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import attrs
 
-from assay_core.config import discover, kind_of
-from assay_core.config.discovery import file_kind
+from assay_core.config import discover
+from assay_core.config.discovery import file_kind, kind_of_document
 from assay_core.config.rewriting.files import Files, named_files
-from assay_core.documents import read_document
-from assay_core.errors import AssayError, UsageError
+from assay_core.documents import Document, parse_document
+from assay_core.documents.document import SIZE_LIMIT
+from assay_core.errors import AssayError, InputError, UsageError
 from assay_core.policy.load import read_policy
 
-__all__ = ["Project", "Skipped", "find_project"]
+__all__ = ["Documents", "Project", "Skipped", "find_project"]
 
 _PROJECT_FILES = ("eval.yaml", "assay.yaml", "policy.yaml")
 _SUFFIXES = (".yaml", ".yml")
@@ -29,6 +30,25 @@ _HINT = re.compile(
     rb"|server_requests|discovery|runtime_monitor|kill_switch)[\"']?[ \t]*:",
     re.M,
 )
+
+
+class Documents:
+    """The files of a project as they were when they were first read: each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[bytes, Document]] = {}
+
+    def of(self, path: Path) -> tuple[bytes, Document]:
+        """Return the content of a file, and what it says.
+
+        Raises:
+            InputError: E_PATH_NOT_FOUND, E_DOCUMENT_LIMIT, E_CFG_PARSE with the place.
+        """
+        real = os.path.realpath(path)
+        if real not in self._read:
+            data = _content(path)
+            self._read[real] = (data, parse_document(data, str(path)))
+        return self._read[real]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +67,7 @@ class Project:
     suites: tuple[Path, ...]
     policies: tuple[Path, ...]  # those that suites name, and those that stand alone
     skipped: tuple[Skipped, ...] = ()
+    documents: Documents = attrs.field(factory=Documents)
 
 
 def find_project(targets: Sequence[Path], config: Path | None) -> Project:
@@ -80,6 +101,7 @@ def find_project(targets: Sequence[Path], config: Path | None) -> Project:
         suites=tuple(gathered.suites),
         policies=tuple(gathered.policies),
         skipped=tuple(gathered.skipped),
+        documents=gathered.documents,
     )
 
 
@@ -90,6 +112,7 @@ class _Gathered:
         self.suites: list[Path] = []
         self.policies: list[Path] = []
         self.skipped: list[Skipped] = []
+        self.documents = Documents()
         self._seen: set[str] = set()
 
     def add(self, path: Path, kind: str) -> None:
@@ -111,7 +134,7 @@ def _take(target: Path, gathered: _Gathered) -> None:
             message = f"no suite and no policy is in the folder {str(target)!r}"
             raise UsageError(code="E_MISSING_CONFIG", message=message)
     elif target.is_file():
-        gathered.add(target, kind_of(target))
+        gathered.add(target, kind_of_document(gathered.documents.of(target)[1]))
     else:
         raise UsageError(code="E_PATH_NOT_FOUND", message=f"{str(target)!r} is neither a file nor a folder")
 
@@ -139,11 +162,11 @@ def _take_candidate(path: Path, gathered: _Gathered) -> None:
     """Add a file of a searched folder if it is surely ours; say why a doubtful one is left alone."""
     ours = path.name in _PROJECT_FILES
     try:
-        if not ours and not _HINT.search(path.read_bytes()):
+        if not ours and not _HINT.search(_content(path)):
             return
-        kind = _kind(path, ours=ours)
-    except (AssayError, OSError) as error:
-        if ours and isinstance(error, AssayError):
+        kind = _kind(path, gathered.documents.of(path)[1], ours=ours)
+    except AssayError as error:
+        if ours:
             raise
         gathered.skipped.append(Skipped(path=path, why=str(error)))
         return
@@ -151,8 +174,7 @@ def _take_candidate(path: Path, gathered: _Gathered) -> None:
         gathered.add(path, kind)
 
 
-def _kind(path: Path, *, ours: bool) -> str:
-    document = read_document(path)
+def _kind(path: Path, document: Document, *, ours: bool) -> str:
     kind, value = file_kind(document), document.value
     keys = set(value) if isinstance(value, Mapping) else set()
     if kind == "suite" and (ours or "configVersion" in keys or {"suite", "tests"} & keys):
@@ -160,13 +182,13 @@ def _kind(path: Path, *, ours: bool) -> str:
     if kind == "policy" and (ours or keys - _LABELS):
         read_policy(path)
         return "policy"
-    return kind_of(path) if ours else ""
+    return kind_of_document(document) if ours else ""
 
 
 def _take_named(suite: Path, gathered: _Gathered) -> None:
     """Add the policies that a suite names; what is no policy is left to whoever loads the suite."""
     files = Files(base=suite.parent, cwd=Path.cwd())
-    named = [*named_files(suite.parent, read_document(suite).value, files), suite.parent / "policy.yaml"]
+    named = [*named_files(suite.parent, gathered.documents.of(suite)[1].value, files), suite.parent / "policy.yaml"]
     for path in named:
         if not gathered.has(path) and path.is_file() and _is_policy(path):
             gathered.add(path, "policy")
@@ -178,3 +200,12 @@ def _is_policy(path: Path) -> bool:
     except AssayError:
         return False
     return True
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(SIZE_LIMIT + 1)  # what is longer is refused
+    except OSError as reason:
+        why = (reason.strerror or type(reason).__name__).lower()
+        raise InputError(code="E_PATH_NOT_FOUND", message=f"cannot read {str(path)!r}: {why}") from reason

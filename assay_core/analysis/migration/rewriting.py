@@ -13,7 +13,7 @@ import attrs
 from assay_core.analysis.migration.project import Project
 from assay_core.config.rewriting.files import Files, count_uses, named_files
 from assay_core.config.rewriting.suite import Rewritten, rewrite_suite
-from assay_core.documents import EditableDocument, parse_document
+from assay_core.documents import EditableDocument
 from assay_core.errors import InputError, PolicyError
 from assay_core.policy.load import read_policy, reread
 from assay_core.policy.rewriting.migrate import migrated_text
@@ -66,13 +66,12 @@ def rewrite_project(project: Project) -> tuple[FileChange, ...]:
     Raises:
         AssayError: a file cannot be read or rewritten; the errors of further files are in `others`.
     """
-    contents = {suite: _content(suite) for suite in project.suites}
-    uses = _uses(contents)
+    uses = _uses(project)
     errors: list[InputError | PolicyError] = []
     found: list[FileChange] = []
-    for path, data in contents.items():
+    for path in project.suites:
         try:
-            found.append(_suite(path, data, uses))
+            found.append(_suite(path, project, uses))
         except (InputError, PolicyError) as error:
             errors.append(error)
     for path in project.policies:
@@ -87,24 +86,17 @@ def rewrite_project(project: Project) -> tuple[FileChange, ...]:
     return tuple(found)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as reason:
-        why = (reason.strerror or type(reason).__name__).lower()
-        raise InputError(code="E_PATH_NOT_FOUND", message=f"cannot read {str(path)!r}: {why}") from reason
-
-
-def _uses(contents: Mapping[Path, bytes]) -> Mapping[str, int]:
+def _uses(project: Project) -> Mapping[str, int]:
     named: list[Path] = []
-    for path, data in contents.items():
+    for path in project.suites:
         files = Files(base=path.parent, cwd=Path.cwd())
-        named += named_files(path.parent, parse_document(data, str(path)).value, files)
+        named += named_files(path.parent, project.documents.of(path)[1].value, files)
     return count_uses(named)
 
 
-def _suite(path: Path, data: bytes, uses: Mapping[str, int]) -> FileChange:
-    rewritten = rewrite_suite(data, str(path), Files(base=path.parent, cwd=Path.cwd(), uses=uses))
+def _suite(path: Path, project: Project, uses: Mapping[str, int]) -> FileChange:
+    data, document = project.documents.of(path)
+    rewritten = rewrite_suite(data, document, Files(base=path.parent, cwd=Path.cwd(), uses=uses))
     told = {(each.place.line, each.place.column, str(each)): None for each in rewritten.changes}
     return FileChange(
         path=path,
@@ -117,7 +109,7 @@ def _suite(path: Path, data: bytes, uses: Mapping[str, int]) -> FileChange:
 
 
 def _policy(path: Path) -> FileChange:
-    data = _content(path)
+    data = path.read_bytes()
     document = EditableDocument.read(path, code="E_POLICY_PARSE", error=PolicyError)
     reading = read_policy(path)
     text = migrated_text(document, reading.kind, reading.form, partial(reread, file=str(path)))

@@ -178,7 +178,7 @@ class _Finder:
         keys = [key for key in value if key in ("configVersion", "version")]
         if not keys:
             yield SetVersion(path=(), place=self._document.place(()), key=None)
-        elif keys != ["configVersion"] or value[keys[0]] != 1:
+        elif len(keys) == 1 and (keys != ["configVersion"] or value[keys[0]] != 1):  # the loader refuses both
             place = self._document.place((keys[0],), key=True)
             yield SetVersion(path=(), place=place, key=keys[0], stated=value[keys[0]])
 

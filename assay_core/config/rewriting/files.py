@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from assay_core.documents import Document, parse_document, read_document
+from assay_core.documents import Document, read_document
 from assay_core.errors import AssayError, InputError
 from assay_core.model.json_value import JsonValue
 
@@ -99,9 +99,9 @@ def count_uses(paths: Iterable[Path]) -> Counter[str]:
 
 
 def _read(name: str, path: Path) -> Referred:
-    read_document(path)  # tells what cannot be read, and where
+    document = read_document(path)  # tells what cannot be read, and where
     text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    return Referred(name=name, path=path, text=text, document=parse_document(text, str(path)))
+    return Referred(name=name, path=path, text=text, document=document)
 
 
 def _is_file(path: Path) -> bool:

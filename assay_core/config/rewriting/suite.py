@@ -42,19 +42,18 @@ class Rewritten:
         return changed_value(self.legacy.value, inlined)
 
 
-def rewrite_suite(data: bytes, file: str, files: Files) -> Rewritten:
+def rewrite_suite(data: bytes, before: Document, files: Files) -> Rewritten:
     """Rewrite a suite.
 
     Args:
         data: The file's content.
-        file: Its name, for messages.
+        before: What it says.
         files: What it may name.
 
     Raises:
-        InputError: E_CFG_PARSE, E_DOCUMENT_LIMIT, E_CFG_REF; E_MIGRATION_LOSSY if its text cannot be changed without
+        InputError: E_CFG_REF; E_MIGRATION_LOSSY if its text cannot be changed without
             losing a comment or changing what it says.
     """
-    before = parse_document(data, file)
     text = data.decode("utf-8")
     mark, text = (_MARK, text[1:]) if text.startswith(_MARK) else ("", text)
     changes = find_changes(before, files)
@@ -75,12 +74,20 @@ def _attempted(text: str, before: Document, changes: tuple[Change, ...], files: 
     from ruamel.yaml.error import YAMLError
 
     try:
-        new = changed_text(text, changes)
-        after = parse_document(new, before.file)
-        lost = Counter(comments_of(text)) - Counter(comments_of(new)) if changes else Counter()
+        changed = changed_text(text, changes)
+        new = changed.text
+        after = parse_document(new, before.file) if changes else before
+        lost = Counter(comments_of(text)) - Counter(comments_of(new)) if "#" in changed.removed else Counter()
         left = [each for each in find_changes(after, files) if not isinstance(each, Inline)]
     except (AssayError, YAMLError, ValueError, RecursionError):
         return None
-    if lost or left or after.value != changed_value(before.value, changes):
+    if lost or left or _used(after.value) != _used(changed_value(before.value, changes)):
         return None
     return new, after
+
+
+def _used(value: JsonValue) -> JsonValue:
+    """Return a suite without its free keys: an anchor there may change with what its aliases mean elsewhere."""
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if not key.startswith(("x-", "_")) and key != "definitions"}

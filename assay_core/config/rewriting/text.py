@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from assay_core.config.rewriting.changes import AddType, Change, Inline, MovePath, Path, Promote, Replace, SetVersion
 from assay_core.config.rewriting.values import changed_value
 
-__all__ = ["changed_text"]
+__all__ = ["Changed", "changed_text"]
 
 _Node = Any  # a node of ruamel.yaml
 
@@ -20,7 +20,14 @@ class _Edit(NamedTuple):
     text: str
 
 
-def changed_text(text: str, changes: Iterable[Change]) -> str:
+class Changed(NamedTuple):
+    """A text after its changes."""
+
+    text: str
+    removed: str  # every character of the old one that is gone
+
+
+def changed_text(text: str, changes: Iterable[Change]) -> Changed:
     """Return the text with the changes made. The caller checks that it says what it should.
 
     Raises:
@@ -28,7 +35,7 @@ def changed_text(text: str, changes: Iterable[Change]) -> str:
     """
     changes = tuple(changes)
     if not changes:
-        return text
+        return Changed(text, "")
     editor = _Editor(text)
     inlined = {change.path for change in changes if isinstance(change, Inline)}
     for change in changes:
@@ -63,16 +70,18 @@ class _Editor:
         else:
             self._inline(node, change)
 
-    def result(self) -> str:
+    def result(self) -> Changed:
         """Return the new text."""
         parts: list[str] = []
+        removed: list[str] = []
         at = 0
         for edit in sorted(self._edits):
             if edit.start < at:
                 raise ValueError("two changes touch the same characters")
             parts += [self._text[at : edit.start], edit.text]
+            removed.append(self._text[edit.start : edit.end])
             at = edit.end
-        return "".join([*parts, self._text[at:]])
+        return Changed("".join([*parts, self._text[at:]]), "".join(removed))
 
     def _edit(self, start: int, end: int, text: str) -> None:
         self._edits[_Edit(start, end, text)] = None
@@ -131,7 +140,7 @@ class _Editor:
         """Write the content of another file in the place of a mapping."""
         pairs = [pair for pair in node.value if not str(pair[0].value).startswith("x-")]
         start, end = pairs[0][0].start_mark.index, pairs[-1][1].end_mark.index
-        content = changed_text(change.referred.text, change.inner)
+        content = changed_text(change.referred.text, change.inner).text
         lines = None if node.flow_style else _block_lines(content, mapping=True)
         if lines is None:
             value = changed_value(change.referred.document.value, change.inner)

@@ -62,7 +62,11 @@ def existing_file(expectation: Expectation, context: CheckContext, name: str) ->
         InputError: E_PATH_NOT_FOUND.
     """
     path = context.base_dir / name
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        there = False
+    if not there:
         raise refuse(expectation, f"there is no file {str(path)!r}", code="E_PATH_NOT_FOUND")
     return path
 
