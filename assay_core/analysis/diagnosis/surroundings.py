@@ -11,9 +11,10 @@ from assay_core.analysis.diagnosis.diagnosis import Diagnosis, Severity, of_erro
 from assay_core.analysis.diagnosis.project import Project, near
 from assay_core.convert import nearest
 from assay_core.documents import parse_json
-from assay_core.errors import AssayError, InputError, Place
+from assay_core.errors import AssayError, InputError, Place, PluginFault
 from assay_core.model import JsonObject, JsonValue
-from assay_core.plugins.record import PluginRecord
+from assay_core.plugins.guard import import_target
+from assay_core.plugins.record import DRIVER_GROUPS, PluginRecord
 from assay_core.store.reader import StoreReader
 
 __all__ = ["examine_baseline", "examine_plugins", "examine_store", "examine_traces"]
@@ -28,9 +29,10 @@ _LARGEST = 64 * 1024 * 1024
 
 
 def examine_plugins(project: Project) -> Iterator[Diagnosis]:
-    """Tell of plugins that are installed and cannot be used."""
+    """Tell of plugins that are installed and cannot be used; each is imported for it, as `assay plugins check` does."""
     told: set[tuple[str, str]] = set()
-    for record in project.drivers.catalogue.all:
+    for installed in project.drivers.catalogue.all:
+        record = _tried(project, installed)
         if record.state not in _STATES or (record.state, record.distribution + record.name) in told:
             continue
         told.add((record.state, record.distribution + record.name))
@@ -39,6 +41,22 @@ def examine_plugins(project: Project) -> Iterator[Diagnosis]:
             code=code, severity="warning", area="plugin", message=_about(record), remedy=remedy,
             place=Place(record.location) if record.location else None,
         )  # fmt: skip
+
+
+def _tried(project: Project, record: PluginRecord) -> PluginRecord:
+    """Return the record in the state that importing it shows."""
+    if record.state != "ready":
+        return record
+    try:
+        if record.group in DRIVER_GROUPS:
+            project.drivers.load(record.group, record.qualified_name)
+        else:
+            import_target(record)
+    except PluginFault as error:
+        return record.put_in_state("broken", error.message)
+    except AssayError:  # it has options without a default, or is forbidden here: nothing is wrong with it
+        return record
+    return record
 
 
 def _about(record: PluginRecord) -> str:
