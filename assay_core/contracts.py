@@ -240,7 +240,9 @@ class Reporter(Protocol):
     """Writes one kind of report of a finished run."""
 
     default_output: str | None  # the file name used when the user names none; None: it writes to the terminal
-    appends: bool  # True: the main output is added to, not replaced (a job summary)
+    # True: the main output is added to, not replaced (a job summary): its sink holds what was there, to be read and
+    # written over; its position is the end.
+    appends: bool
 
     def report(self, run: RunReport, outputs: Outputs) -> Receipt:
         """Write the report. Deterministic: the same run gives the same bytes.

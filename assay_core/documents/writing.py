@@ -33,6 +33,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int | None = None) -> None:
 def open_atomic(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     """Open a stream whose content replaces the file when the block ends without an error, as `write_atomic` does.
 
+    What was written can be read back, and written over.
+
     Raises:
         ServiceError: E_IO; the old content is still there.
     """
@@ -147,7 +149,7 @@ def _mode_of(target: Path) -> int:
 def _replacing(target: Path, mode: int) -> Iterator[BinaryIO]:
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "w+b") as stream:
             yield stream
             stream.flush()
             os.fchmod(descriptor, mode)

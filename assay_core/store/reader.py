@@ -65,12 +65,12 @@ class StoreReader:
         rows = self._connection.rows(f"{_RUN} WHERE id = ?", (run_id,))
         return _run(rows[0]) if rows else None
 
-    def results(self, run_id: int, *, outcome: str | None = None) -> Iterator[StoredResult]:
-        """Yield the rows of a run in the order of their ids, of one outcome where it is given."""
+    def results(self, run_id: int, *, outcome: str | None = None, kind: str | None = None) -> Iterator[StoredResult]:
+        """Yield the rows of a run in the order of their ids, of one outcome or kind where it is given."""
         rows = self._connection.walk(
             "SELECT id, test_id, kind, outcome, score, message, duration_ms, details_json, fingerprint, skip_reason"
-            " FROM results WHERE run_id = ? AND (? IS NULL OR outcome = ?) ORDER BY id",
-            (run_id, outcome, outcome),
+            " FROM results WHERE run_id = ? AND (? IS NULL OR outcome = ?) AND (? IS NULL OR kind = ?) ORDER BY id",
+            (run_id, outcome, outcome, kind, kind),
         )
         for row in rows:
             yield StoredResult(

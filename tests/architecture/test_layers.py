@@ -39,9 +39,14 @@ def plugin_packages() -> list[str]:
 def private_modules() -> list[str]:
     """Return what plugins may not import: the core's top-level modules that are not public."""
     names = {path.stem for path in (REPOSITORY / "assay_core").iterdir() if path.suffix == ".py" or path.is_dir()}
-    private = names - set(PUBLIC) - {"plugins", "py", "__init__", "__main__", "__pycache__"}
+    private = names - set(PUBLIC) - {"plugins", "store", "py", "__init__", "__main__", "__pycache__"}
     modules = [f"assay_core.{name}" for name in sorted(private) if importlib.util.find_spec(f"assay_core.{name}")]
-    return [*modules, *(f"assay_core.plugins.{name}" for name in PRIVATE_PLUGIN_MODULES)]
+    stored = sorted({path.stem for path in (REPOSITORY / "assay_core" / "store").glob("*.py")} - {"__init__", "reader"})
+    return [
+        *modules,
+        *(f"assay_core.plugins.{name}" for name in PRIVATE_PLUGIN_MODULES),
+        *(f"assay_core.store.{name}" for name in stored),
+    ]
 
 
 def lint(config: Path, **environment: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assay_core.documents import backup, unified_diff, write_atomic
+from assay_core.documents import backup, open_atomic, unified_diff, write_atomic
 from assay_core.errors import ServiceError
 
 # Writes half of the new content, says so, and waits to be killed.
@@ -42,6 +42,20 @@ def test_a_file_is_created_and_replaced(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"two"
     assert leftovers(tmp_path) == ["out.json"]
+
+
+def test_what_was_written_can_be_read_back_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+
+    with open_atomic(path) as sink:
+        sink.write(b"before")
+        sink.seek(0)
+        assert sink.read() == b"before"
+        sink.seek(0)
+        sink.truncate()
+        sink.write(b"new")
+
+    assert path.read_bytes() == b"new"
 
 
 def test_the_mode_of_an_existing_file_stays(tmp_path: Path) -> None:

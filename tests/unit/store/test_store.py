@@ -96,6 +96,8 @@ def test_a_finished_run_is_read_back_whole(store: RunStore, path: Path) -> None:
         assert run.started_at == run.finished_at == utc(NOW_S) == "2026-09-21T14:13:20.250Z"
         assert tuple(reader.results(run_id)) == rows
         assert [each.test_id for each in reader.results(run_id, outcome="fail")] == ["b"]
+        assert {each.kind for each in reader.results(run_id, kind="test")} == {"test"}
+        assert [*reader.results(run_id, kind="policy")] == [each for each in rows if each.kind == "policy"]
         assert reader.run(run_id) == run
         assert reader.run(99) is None
 
