@@ -45,6 +45,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     },
     "assay.reporters": {
         "console": "assay-reporter-console",
+        "history": "assay-reporter-history",
         "job-summary": "assay-reporter-markdown",
         "junit": "assay-reporter-junit",
         "markdown": "assay-reporter-markdown",
@@ -63,6 +64,8 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
         "openai": "assay-metric-judge",
     },
     "assay.commands": {
+        "baseline report": "assay-reporter-history",
+        "calibrate": "assay-reporter-history",
         "mcp wrap": "assay-enforcer-mcp",
         "trace precompute-embeddings": "assay-metric-embedding",
         "trace precompute-judge": "assay-metric-judge",

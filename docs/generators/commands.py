@@ -69,6 +69,8 @@ FACTS = {
     "plugins list": ("what is installed", "0 2"),
     "plugins check": ("what is installed", "0 2"),
     "plugins describe": ("what is installed", "0 2"),
+    "baseline report": (".assay/assay.db", "0 2 3"),
+    "calibrate": (".assay/assay.db", "0 2 3"),
     "version": ("", "0"),
 }
 
