@@ -22,7 +22,7 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "run": CoreCommand("assay_core.cli.run", "Evaluate a trace against the suite and the policy."),
     "ci": CoreCommand("assay_core.cli.ci", "The same as run, with the defaults of a CI job."),
     "watch": CoreCommand("assay_core.cli.watch", "Run again whenever a file changes that the run depends on."),
-    "runs": CoreCommand("assay_core.cli.runs", "List the runs that were kept, and show one."),
+    "runs": CoreCommand("assay_core.cli.runs", "List the runs that were kept, show one, remove old ones."),
     "quarantine": CoreCommand("assay_core.cli.quarantine", "Keep unreliable tests from failing a run, for a while."),
     "coverage": CoreCommand("assay_core.cli.coverage", "Say how much a trace tested, and what it did not."),
     "generate": CoreCommand("assay_core.cli.generate", "Learn a policy from recorded behaviour."),

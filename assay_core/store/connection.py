@@ -18,6 +18,7 @@ __all__ = ["Connection"]
 
 _MAGIC = b"SQLite format 3\x00"
 _BUSY_TIMEOUT_S = 10.0  # SQLite waits so long for another writer, and is asked so often again:
+_COMPACT_TIMEOUT_MS = 500  # giving room back is worth no longer wait
 _TRIES = 3
 _PAUSE_S = 0.05  # SQLite answers "busy" at once where waiting could deadlock
 _BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
@@ -113,6 +114,28 @@ class Connection:
             if not rows:
                 return
             yield from rows
+
+    def settle(self) -> None:
+        """Move what was written into the file itself, as far as nobody reads, so that its log grows no more."""
+        with self._lock, contextlib.suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def compact(self) -> bool:
+        """Give the room of deleted rows back to the disk.
+
+        It takes room to do so, and nobody else may be reading: where that is not to be had nothing happens, and
+        later rows take the room.
+        """
+        with self._lock:
+            try:
+                self._database.execute(f"PRAGMA busy_timeout = {_COMPACT_TIMEOUT_MS}")
+                self._database.execute("VACUUM")
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                self._database.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
+        return True
 
     def close(self) -> None:
         """Give the file back. May be called more than once."""

@@ -51,6 +51,7 @@ FACTS = {
     "trace precompute-judge": (_SUITE, "0 2 3"),
     "runs list": (".assay/assay.db", "0 2 3"),
     "runs show": (".assay/assay.db", "0 2 3"),
+    "runs prune": (".assay/assay.db", "0 2 3"),
     "quarantine add": (".assay/assay.db", "0 2 3"),
     "quarantine remove": (".assay/assay.db", "0 2 3"),
     "quarantine list": (".assay/assay.db", "0 2 3"),

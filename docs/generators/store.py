@@ -15,7 +15,7 @@ working directory, that has a suite or a policy. `--db`, `ASSAY_DB` and `db` und
 Its owner alone can read it. `validate` uses no store.
 
 `--store none` keeps nothing, `--store results` (the default) the runs and their rows, `--store episodes` also every
-episode and tool call that was read. Nothing is ever deleted: to begin anew, move the file away.
+episode and tool call that was read. Nothing is deleted unless you ask for it.
 
 A run gets its number when it begins (status `running`); everything else of it is written in one transaction when it
 ends. A process that is killed leaves its run `running` and nothing else. Processes take turns as writers.
@@ -24,6 +24,15 @@ A store that cannot be used turns a passed run into exit code 3 and leaves every
 verdict is told beside it. Only a *default* place where none can be made is a notice, `W_STORE_UNAVAILABLE`: nothing can
 be lost there. A file that is not a store (`E_STORE_INVALID`) or that a newer assay made (`E_STORE_VERSION`) is left
 as it is.
+
+`assay runs prune` removes old runs: `--keep N` leaves the newest N of each suite, `--older-than DAYS` takes only those that
+began before; with both a run has to be beyond both. `--cache-older-than DAYS` removes vectors, verdicts and
+cached results. Whatever the bounds say, these runs stay: of each suite the newest that ended and the newest that passed
+(what a baseline is recorded from), of each quarantined test the newest with a row of it, and runs that go on. Each run
+goes whole; `--dry-run` says what would go.
+
+A disk that is full is `E_STORE_FAILED`, exit 3: the run that did not fit is missing or stays `running`, all others
+are untouched. Pruning makes room; it takes a little room itself.
 
 Records are shown to the installed `assay_redact` listeners first; one that could not be redacted is not written, and
 the run says how many there were. Vectors are not shown to them, since they hold no text.

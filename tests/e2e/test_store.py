@@ -507,3 +507,32 @@ class MoodyCheck:
         bad = MetricResult(outcome=Outcome.VIOLATED, findings=(Finding(code="E_TEXT_MISSING", message="moody"),))
         return [MetricResult(outcome=Outcome.HELD) if count() % 2 == 0 else bad for _ in episodes]
 """)
+
+
+def test_prune_removes_old_runs_and_says_so(project: Path) -> None:
+    for _ in range(3):
+        assert run(project).exit_code == 0
+    (project / "report.json").write_text("{}")
+
+    nothing = assay("runs", "prune", cwd=project)
+    dry = assay("runs", "prune", "--keep", "1", "--dry-run", cwd=project)
+    done = assay("runs", "prune", "--keep", "1", "--format", "json", cwd=project)
+    over = assay("runs", "prune", "--keep", "1", "--format", "json", "--output", ".assay/assay.db", cwd=project)
+
+    assert (nothing.exit_code, "E_INVALID_ARGS" in nothing.err) == (2, True)
+    assert dry.out.startswith("would remove 2 runs, kept 1\n")
+    assert {key: json.loads(done.out)[key] for key in ("removed", "kept", "needed", "dry_run")} == {
+        "removed": [1, 2],
+        "kept": 1,
+        "needed": [],
+        "dry_run": False,
+    }
+    assert "E_OUTPUT_IS_INPUT" in over.err
+    assert "3  " in assay("runs", "list", cwd=project).out
+
+
+def test_prune_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    done = assay("runs", "prune", "--keep", "1", cwd=tmp_path)
+
+    assert (done.exit_code, "E_PATH_NOT_FOUND" in done.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
