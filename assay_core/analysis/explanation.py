@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 import attrs
 import msgspec
 
 from assay_core.analysis.refusals import share_kept, told
-from assay_core.model import Decision, Episode, JsonObject, JsonValue, Rule, ToolCall, Violation
-from assay_core.policy import Policy, Session
+from assay_core.model import Decision, Episode, JsonObject, JsonValue, Rule, SourcePlace, ToolCall, Violation
+from assay_core.policy import Closing, Policy, Session
+from assay_core.policy.deciding.rules import TOTAL_RULE
 
-__all__ = ["Evaluation", "ExplainedStep", "Explanation", "explain"]
+__all__ = ["Evaluation", "ExplainedStep", "Explaining", "Explanation", "LeftOut", "explain"]
 
 StepVerdict: TypeAlias = Literal["allowed", "warning", "blocked"]
 _VERDICTS: dict[str, StepVerdict] = {"allow": "allowed", "warn": "warning", "deny": "blocked"}
@@ -54,16 +56,29 @@ class ExplainedStep:
     call: ToolCall
     verdict: StepVerdict
     evaluations: tuple[Evaluation, ...]  # what broke first, then the rules that looked at the call and held
+    state: Mapping[str, str] = attrs.field(factory=dict)  # what limits and sequence rules had seen before the call
+    proposal: str = ""  # the key of what would let a denied call through, for whoever collects denials
 
     def document(self) -> JsonObject:
         """Return it under the keys of the format. Arguments that are no JSON are shown as text."""
-        return {
-            "index": self.index,
-            "tool": self.call.tool,
-            "args": _args(self.call),
+        head: dict[str, JsonValue] = {"index": self.index, "tool": self.call.tool, "args": _args(self.call)}
+        if self.call.line is not None:
+            head["line"] = self.call.line
+        return head | {
             "verdict": self.verdict,
             "rules_evaluated": [each.document() for each in self.evaluations],
+            "state_snapshot": dict(self.state),
         }
+
+
+@attrs.frozen(kw_only=True)
+class LeftOut:
+    """Calls of an episode that were decided and are not shown."""
+
+    calls: int = 0
+    blocked: int = 0
+    first_blocked: int | None = None
+    rules: frozenset[str] = frozenset()  # that deny some of them
 
 
 @attrs.frozen(kw_only=True)
@@ -76,11 +91,27 @@ class Explanation:
     complete: bool  # False: the trace ends before the episode does, so some rules stay open
     steps: tuple[ExplainedStep, ...]
     closing: tuple[Evaluation, ...]  # unmet at the end of the episode
+    source: SourcePlace = attrs.field(factory=lambda: SourcePlace("<memory>"))
+    left_out: LeftOut = LeftOut()
+    proposals: Mapping[str, str] = attrs.field(factory=dict)  # for the rules that are unmet at the end, as in steps
+
+    @property
+    def total(self) -> int:
+        """How many calls were decided."""
+        return len(self.steps) + self.left_out.calls
 
     @property
     def blocked(self) -> int:
         """How many calls the policy denies."""
-        return sum(step.verdict == "blocked" for step in self.steps)
+        return sum(step.verdict == "blocked" for step in self.steps) + self.left_out.blocked
+
+    @property
+    def first_blocked(self) -> int | None:
+        """The index of the first call that is denied."""
+        shown = [step.index for step in self.steps if step.verdict == "blocked"]
+        if self.left_out.first_blocked is not None:
+            shown.append(self.left_out.first_blocked)
+        return min(shown, default=None)
 
     @property
     def unmet(self) -> int:
@@ -95,26 +126,28 @@ class Explanation:
     @property
     def share_kept(self) -> float:
         """The share of calls that nothing denies, 0 to 1; a rule unmet at the end counts as one more call."""
-        return share_kept(len(self.steps), self.blocked, self.unmet)
+        return share_kept(self.total, self.blocked, self.unmet)
 
     @property
     def blocking_rules(self) -> tuple[str, ...]:
         """The rules that deny something, sorted."""
         every = [each for step in self.steps for each in step.evaluations] + list(self.closing)
-        return tuple(sorted({each.rule_id for each in every if not each.passed and each.severity == "deny"}))
+        denying = {each.rule_id for each in every if not each.passed and each.severity == "deny"}
+        return tuple(sorted(denying | self.left_out.rules))
 
     def document(self) -> JsonObject:
         """Return it under the keys of the format, and `end_of_trace` for what is unmet at the end."""
-        first = next((step.index for step in self.steps if step.verdict == "blocked"), None)
         head: dict[str, JsonValue] = {
             "policy_name": self.policy_name,
             "policy_version": self.policy_version,
-            "total_steps": len(self.steps),
-            "allowed_steps": len(self.steps) - self.blocked,
+            "total_steps": self.total,
+            "allowed_steps": self.total - self.blocked,
             "blocked_steps": self.blocked,
         }
-        if first is not None:
-            head["first_block_index"] = first
+        if self.first_blocked is not None:
+            head["first_block_index"] = self.first_blocked
+        if self.left_out.calls:
+            head["omitted_steps"] = self.left_out.calls
         return head | {
             "steps": [step.document() for step in self.steps],
             "end_of_trace": [each.document() for each in self.closing],
@@ -122,29 +155,93 @@ class Explanation:
         }
 
 
+class Explaining:
+    """Decides one episode call by call, keeping the reasons of the steps that are asked for.
+
+    `calls` yields each call with its decision before it is committed; `step` says why it was decided so.
+    """
+
+    def __init__(self, policy: Policy, episode: Episode) -> None:
+        self.policy = policy
+        self.episode = episode
+        self.session = policy.session()
+        self._rules = {rule.id: rule for rule in policy.rules}
+        self._ran: Counter[str] = Counter()
+
+    def calls(self) -> Iterator[tuple[ToolCall, Decision]]:
+        """Yield every call; use once."""
+        session = self.session
+        if self.episode.tool_definitions is not None:
+            session.learn(None, self.episode.tool_definitions)
+        for call in self.episode.tool_calls:
+            decision = self.policy.decide(call, session)
+            yield call, decision
+            ran = session.ran
+            session.commit(call, decision)
+            self._ran[call.tool] += session.ran - ran
+
+    def step(self, call: ToolCall, decision: Decision, proposal: str = "") -> ExplainedStep:
+        """Return the reasons for the call that `calls` yielded last."""
+        held = _held(self.policy, self.session, call, decision, self._rules)
+        return ExplainedStep(
+            index=self.session.decided,
+            call=call,
+            verdict=_VERDICTS[decision.verdict],
+            evaluations=(*_broken(decision, self._rules), *held),
+            state={f"calls:{call.tool}": str(self._ran[call.tool]), **seen_so_far(self.policy, self.session, call)},
+            proposal=proposal,
+        )
+
+    def closing(self) -> Closing:
+        """Return what the end of the episode shows, once every call was yielded."""
+        return self.session.finish(complete=self.episode.complete)
+
+    def explanation(
+        self,
+        steps: Iterable[ExplainedStep],
+        closing: Closing,
+        *,
+        left_out: LeftOut | None = None,
+        proposals: Mapping[str, str] | None = None,
+    ) -> Explanation:
+        """Return the steps that are to be shown as an explanation."""
+        return Explanation(
+            policy_name=self.policy.name or self.policy.form.file,
+            policy_version=self.policy.form.version,
+            episode_id=self.episode.id,
+            complete=self.episode.complete,
+            steps=tuple(steps),
+            closing=tuple(_evaluation(violation, self._rules) for violation in closing.violations),
+            source=self.episode.source,
+            left_out=left_out or LeftOut(),
+            proposals=proposals or {},
+        )
+
+
 def explain(policy: Policy, episode: Episode) -> Explanation:
     """Decide an episode call by call and keep the reasons. Equal to `policy.judge`; a test holds it to that."""
-    rules = {rule.id: rule for rule in policy.rules}
-    session = policy.session()
-    if episode.tool_definitions is not None:
-        session.learn(None, episode.tool_definitions)
-    steps = []
-    for index, call in enumerate(episode.tool_calls):
-        decision = policy.decide(call, session)
-        evaluations = (*_broken(decision, rules), *_held(policy, session, call, decision, rules))
-        session.commit(call, decision)
-        steps.append(
-            ExplainedStep(index=index, call=call, verdict=_VERDICTS[decision.verdict], evaluations=evaluations)
-        )
-    closing = session.finish(complete=episode.complete)
-    return Explanation(
-        policy_name=policy.name or policy.form.file,
-        policy_version=policy.form.version,
-        episode_id=episode.id,
-        complete=episode.complete,
-        steps=tuple(steps),
-        closing=tuple(_evaluation(violation, rules) for violation in closing.violations),
-    )
+    explaining = Explaining(policy, episode)
+    steps = [explaining.step(call, decision) for call, decision in explaining.calls()]
+    return explaining.explanation(steps, explaining.closing())
+
+
+def seen_so_far(policy: Policy, session: Session, call: ToolCall) -> dict[str, str]:
+    """Return what the limits of a call and the sequence rules have seen before it, by rule."""
+    told: dict[str, str] = {}
+    if policy.max_total is not None:
+        told[TOTAL_RULE] = f"{session.decided} of {policy.max_total} used"
+    for place in policy.plan(call.tool).limits:
+        limit, window = policy.form.per_tool[place], session.windows[place]
+        if window is None or limit.per_ms is None:
+            told[policy.limit_rules[place]] = f"{session.permitted[place]} of {limit.max} used"
+        else:
+            when = session.clocks[place] if call.ts_ms is None else call.ts_ms
+            used = sum(each is None or when is None or each > when - limit.per_ms for each in window)
+            told[policy.limit_rules[place]] = f"{used} of {limit.max} used in the last {limit.per_ms / 1000:g} s"
+    for rule, state in zip(policy.sequences.rules, session.states, strict=True):
+        if text := rule.machine.tell(state, session.ran):
+            told[rule.id] = text
+    return told
 
 
 def _broken(decision: Decision, rules: dict[str, Rule]) -> Iterator[Evaluation]:

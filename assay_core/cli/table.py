@@ -32,7 +32,7 @@ CORE_COMMANDS: dict[str, CoreCommand] = {
     "trace": CoreCommand("assay_core.cli.trace", "Rewrite traces, compare them with a suite, count what they hold."),
     "migrate": CoreCommand("assay_core.cli.migrate", "Rewrite old suites and policies; prove they say the same."),
     "policy": CoreCommand("assay_core.cli.policy", "Validate, format and migrate policies."),
-    "explain": CoreCommand("assay_core.cli.explain", "Explain a reason code: its cause and its remedy."),
+    "explain": CoreCommand("assay_core.cli.explain", "Explain a reason code, a trace step by step, or a test."),
     "doctor": CoreCommand("assay_core.cli.doctor", "Look for mistakes in the project, and at this machine."),
     "fix": CoreCommand("assay_core.cli.fix", "Apply patches that doctor and explain propose."),
     "schema": CoreCommand("assay_core.cli.schema", "Print the JSON Schema of a file format, for editors."),

@@ -61,7 +61,7 @@ FACTS = {
     "policy validate": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 2"),
     "policy fmt": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),
     "policy migrate": ("policy.yaml, else an assay.yaml that is a policy, upwards from here", "0 1 2 3"),
-    "explain": ("", "0 2"),
+    "explain": (_RUN, "0 1 2 3"),
     "doctor": (_PROJECT, "0 1 2 3"),
     "fix": (_PROJECT, "0 1 2 3"),
     "schema": ("", "0 2"),
