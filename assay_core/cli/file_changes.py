@@ -7,6 +7,7 @@ on, and a file system that tells nothing costs a second, not a change.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -39,8 +40,8 @@ class Events:
     def wait(self, files: Iterable[Path]) -> None:
         """Return when something may have happened; after a second at the latest."""
         if not self.problem:
-            folders = frozenset(_folders(files))
             try:
+                folders = frozenset(_folders(files))
                 if self._stream is None or folders != self._folders:
                     self.close()
                     self._folders, self._stream = folders, _stream(folders)
@@ -122,7 +123,7 @@ def _folders(files: Iterable[Path]) -> Iterator[Path]:
     for path in files:
         for each in (path, _real(path)):
             folder = each.parent
-            while not folder.is_dir() and folder != folder.parent:
+            while not os.path.isdir(folder) and folder != folder.parent:  # noqa: PTH112 - False where it is not allowed
                 folder = folder.parent
             yield folder
 

@@ -123,9 +123,13 @@ def _project_files(here: Path) -> Iterator[Path]:
     """Yield the files by which a project is found: those of this folder, and of the folders above up to a project."""
     for folder in (here, *here.parents):
         there = [folder / name for name in (*_PROJECT, "pyproject.toml")]
-        yield from there if folder == here else (path for path in there if path.is_file())
-        if any((folder / name).is_file() for name in _PROJECT):
+        yield from there if folder == here else (path for path in there if _is_file(path))
+        if any(_is_file(folder / name) for name in _PROJECT):
             return
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - unlike the method, it is False where the folder may not be read
 
 
 def _absolute(path: Path) -> Path:
@@ -135,6 +139,8 @@ def _absolute(path: Path) -> Path:
 def _state_of(path: Path) -> FileState | None:
     try:
         now = path.stat()
+        if stat.S_ISDIR(now.st_mode):  # a mistake, but one whose time changes with every file that a run writes
+            return FileState(0, 0, now.st_ino, b"")
         small = stat.S_ISREG(now.st_mode) and now.st_size <= _HASH_BYTES
         digest = hashlib.blake2b(path.read_bytes(), digest_size=16).digest() if small else b""
     except (OSError, ValueError):
@@ -174,11 +180,7 @@ def _file_named(text: str, folder: Path) -> Path | None:
     if not ("." in name or "/" in name) or "\x00" in name or len(name) > _LONGEST_NAME:
         return None
     path = _absolute(folder / name)
-    looks_like_one = path.suffix in _NAMED
-    try:
-        there = path.is_file()
-    except OSError:
-        return None
+    looks_like_one, there = path.suffix in _NAMED, _is_file(path)
     if Path(name).is_absolute():  # a policy is full of paths that are no files of the project
         return path if there and looks_like_one else None
     return path if there or (looks_like_one and not set("*?$") & set(name)) else None

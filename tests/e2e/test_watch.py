@@ -37,6 +37,11 @@ tests:
 TRACE = '{"prompt":"data","response":"{}","tool":"refund","args":{}}\n'
 GREEN = POLICY.replace("DENIED", "delete_user")
 RED = POLICY.replace("DENIED", "refund")
+# Gives the program a terminal of its own, whose keyboard is this process's standard input.
+IN_A_TERMINAL = """\
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn([sys.executable, "-m", "assay_core", *sys.argv[1:]])))
+"""
 WITHOUT_WATCHFILES = """\
 import sys
 sys.modules["watchfiles"] = None
@@ -56,7 +61,7 @@ class Watched:
             argv,
             cwd=folder,
             env={**kept, "NO_COLOR": "1", **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -93,9 +98,17 @@ class Watched:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._reader.join()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def press(self, keys: str) -> None:
+        """Type, in a terminal."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(keys)
+        self.process.stdin.flush()
 
     def run_ended(self, number: int, code: int) -> None:
-        self.expect(rf"^watch: run {number}\b")
+        self.expect(rf"watch: run {number}\b")
         self.expect(rf"^watch: exit {code};")
 
     def end(self, number: int = signal.SIGINT) -> int:
@@ -272,6 +285,22 @@ def test_ctrl_c_of_a_terminal_reaches_both_and_leaves_no_traceback(project: Path
         assert watched.process.wait(PATIENCE_S) == 0
         assert not [line for line in watched.all_lines() if "Traceback" in line or "KeyboardInterrupt" in line]
         assert not list(project.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("clear", [(), ("--clear",)], ids=["", "clear"])
+def test_ctrl_c_in_a_terminal_leaves_it_clean(project: Path, start: Start, clear: tuple[str, ...]) -> None:
+    watched = start("t.jsonl", *clear, program=("-c", IN_A_TERMINAL))
+    watched.run_ended(1, 0)
+    replace(project / "policy.yaml", RED)
+    watched.run_ended(2, 1)
+
+    watched.press("\x03")
+
+    assert watched.process.wait(PATIENCE_S) == 0
+    text = "\n".join(watched.all_lines())
+    assert text.count("\x1b[H\x1b[2J\x1b[3J") == (2 if clear else 0)
+    assert watched.lines[-1] == "watch: ended"
+    assert "Traceback" not in text
 
 
 def test_a_file_that_every_run_writes_is_given_up(project: Path, start: Start) -> None:

@@ -142,6 +142,15 @@ def test_a_pipe_is_not_read() -> None:
     assert names(WatchedFiles([Path("trace.jsonl")]).state()) == {"trace.jsonl"}
 
 
+def test_a_folder_does_not_change_with_what_is_written_into_it() -> None:
+    files = WatchedFiles([Path()])
+    before = files.state()
+
+    write("run.json.tmp")
+
+    assert files.state() == before
+
+
 def test_what_a_run_writes_is_not_watched_though_it_is_named() -> None:
     write("eval.yaml", "{a: run.json, b: out/junit.xml, c: shape.json}")
     for name in ("run.json", "out/junit.xml", "shape.json"):
