@@ -53,7 +53,7 @@ def generate(words: GenerateWords) -> None:
             message="both recordings and a profile are named" if inputs else "there is nothing to learn from",
             remedy="name recordings, as in `assay generate trace.jsonl`, or --profile FILE",
         )
-    target = words.output or f"policy.{words.format}"
+    target = f"policy.{words.format}" if words.output is None else words.output
     _check_outputs(words, target, inputs)
     learnt = _from_profile(words, knobs) if words.profile else _from_recordings(words, inputs, knobs)
     if words.review:

@@ -137,6 +137,8 @@ class _Reader:
             self._wrong(path, "a row needs `entry`, the name of a rule")
         elif name not in self._known:
             self._wrong((*path, "entry"), f"no rule {name!r} was learnt{_hint(name, self._known)}")
+        if "decision" not in row and len(self.errors) > before:
+            return None  # misspelt, most likely, and said already
         if decision not in _DECISIONS:
             where = (*path, "decision") if "decision" in row else path
             self._wrong(where, f"`decision` is one of {', '.join(_DECISIONS)}")

@@ -32,6 +32,7 @@ _PRIVATE_WORDS = frozenset((
 _PRIVATE_PAIRS = frozenset((("api", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("ssh", "key")))
 _NAME_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _WORD = re.compile(r"[^\s/\\,;:|\"'<>(){}\[\]&?#]+")
+_MARKS = frozenset("!@#$%^&*+=~?")
 _SCANNED = 4_096  # characters of a text that are looked at; a longer one is copied nowhere
 _LONG = 20
 _SHORT = 8
@@ -55,7 +56,10 @@ def may_be_secret(text: str, threshold: float = ENTROPY_THRESHOLD) -> bool:
         text: Any text.
         threshold: Bits per byte from which a word of twenty characters or more counts as random.
     """
-    return holds_credential(text) or any(_looks_random(word, threshold) for word in _WORD.findall(text[:_SCANNED]))
+    scanned = text[:_SCANNED]
+    if holds_credential(scanned) or any(map(_follows_password_rules, scanned.split())):
+        return True
+    return any(_looks_random(word, threshold) for word in _WORD.findall(scanned))
 
 
 def bits_per_byte(text: str) -> float:
@@ -64,6 +68,13 @@ def bits_per_byte(text: str) -> float:
     if not size:
         return 0.0
     return max(0.0, -sum(count / size * math.log2(count / size) for count in Counter(text).values()))
+
+
+def _follows_password_rules(word: str) -> bool:
+    """Tell whether a word has all that rules for passwords ask for, and is no path or address."""
+    if not 8 <= len(word) <= 64 or "/" in word or not set(word) & _MARKS:
+        return False
+    return any(each.isdigit() for each in word) and not word.islower() and not word.isupper()
 
 
 def _looks_random(word: str, threshold: float) -> bool:
