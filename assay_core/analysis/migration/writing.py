@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -19,7 +20,6 @@ from assay_core.errors import AssayError, InputError, Place, ServiceError, Usage
 __all__ = ["RECORD", "Recorded", "RecordedFile", "Restoring", "restore", "to_restore", "write_changes"]
 
 RECORD = Path(".assay", "migrations.json")
-_SCHEMA = "assay.migrations.v1"
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +42,7 @@ class Recorded:
 
 @attrs.frozen(kw_only=True)
 class _Records:
-    schema: str = _SCHEMA
+    schema: Literal["assay.migrations.v1"] = "assay.migrations.v1"
     migrations: tuple[Recorded, ...] = ()
 
 
