@@ -73,6 +73,10 @@ class Step:
         """Note the branches that a value reaches, and what to look at next."""
         raise NotImplementedError
 
+    def names(self) -> Iterable[str] | None:
+        """Return names of which an object has one if the step finds anything; None where that cannot be said."""
+        return None
+
 
 class Surely(Step):
     """`allOf`, `$ref`: schemas that look at the same value whatever it is."""
@@ -159,6 +163,10 @@ class Named(Step):
                     reached.add(branch)
                     visits.append((target, value[name]))
 
+    def names(self) -> Iterable[str] | None:
+        """Return the names that still lead to something new."""
+        return None if self._live_patterns or self._live_rest else self._live.keys()
+
     def _edges(self) -> Iterator[tuple[int, Node]]:
         yield from self._names.values()
         yield from ((branch, target) for _, branch, target in self._patterns)
@@ -213,7 +221,7 @@ class Sized(Step):
             start, branch, target = self._live_rest
             reached.add(branch)
             if target.active:
-                visits.extend((target, element) for element in value[start:])
+                visits += [(target, element) for element in value[start:]]
 
     def _edges(self) -> Iterator[tuple[int, int, Node]]:
         yield from self._places
@@ -227,6 +235,7 @@ class Enumerated(Step):
     def __init__(self, members: Mapping[object, int] | None = None, types: Iterable[tuple[str, int]] = ()) -> None:
         self._members = dict(members or {})
         self._types = list(types)
+        self._only_texts = all(isinstance(key, str) for key in self._members)
 
     def branches(self) -> Iterator[int]:
         """Return one branch per member."""
@@ -236,13 +245,16 @@ class Enumerated(Step):
     def prune(self, reached: set[int], needed: set[Node]) -> bool:  # noqa: ARG002 - the step's signature
         """Keep the members that were not seen."""
         self._members = {key: branch for key, branch in self._members.items() if branch not in reached}
+        self._only_texts = all(isinstance(key, str) for key in self._members)
         self._types = [each for each in self._types if each[1] not in reached]
         return bool(self._members or self._types)
 
     def take(self, value: object, reached: set[int], visits: list[Visit]) -> None:  # noqa: ARG002 - the step's signature
         """Look which member a value is."""
-        if self._members and (branch := self._members.get(key_of(value))) is not None:
-            reached.add(branch)
+        if self._members and (type(value) is str or not self._only_texts):
+            branch = self._members.get(value if type(value) is str else key_of(value))
+            if branch is not None:
+                reached.add(branch)
         for name, branch in self._types:
             if _is_of(name, value):
                 reached.add(branch)
@@ -284,8 +296,10 @@ class Members(Step):
 
 
 def key_of(value: JsonValue | object) -> object:
-    """Return what equal JSON values have in common: 1 and 1.0 are equal, 1 and true are not."""
-    if type(value) is bool or value is None or type(value) is str:
+    """Return what equal JSON values have in common: 1 and 1.0 are equal, 1 and true are not. A text is itself."""
+    if type(value) is str:
+        return value
+    if type(value) is bool or value is None:
         return (type(value), value)
     if isinstance(value, (int, float)):
         return (float, value)
