@@ -44,8 +44,8 @@ class TraceProof:
     subject: Path
     episodes: int = 0
     tool_calls: int = 0
-    decisions: int = 0  # rows of both forms that were compared
-    exercised: tuple[str, ...] = ()  # of them, those that had something to decide
+    decisions: int = 0  # rows that had something to decide; all others are compared as well
+    exercised: tuple[str, ...] = ()  # their tests
     differences: tuple[Difference, ...] = ()
     differing: int = 0  # how many; `differences` holds the first
     unreadable: str = ""  # why a trace that was only found shows nothing
@@ -98,8 +98,8 @@ def _compared(pair: Pair, trace: str, trace_format: str | None, drivers: Drivers
     exercised: dict[str, None] = {}
     differing = decisions = 0
     for left, right in zip_longest(old.rows, new.rows):
-        decisions += 1
         if left is not None and left.status in _EXERCISED:
+            decisions += 1
             exercised[left.test_id] = None
         if (difference := _difference(left, right)) is not None:
             differing += 1
