@@ -17,6 +17,7 @@ from assay_core.config.attrs_schema import class_schema
 from assay_core.config.defaults import SETTINGS
 from assay_core.config.expectations import LEGACY_FORMS
 from assay_core.config.written import (
+    WrittenDrop,
     WrittenInput,
     WrittenJudge,
     WrittenLimits,
@@ -25,6 +26,7 @@ from assay_core.config.written import (
     WrittenSettings,
     WrittenSuite,
     WrittenTest,
+    WrittenThresholding,
     WrittenThresholds,
 )
 from assay_core.contracts import Metric
@@ -80,16 +82,20 @@ def eval_page() -> str:
         ("settings.limits", WrittenLimits),
         ("settings.judge", WrittenJudge),
         ("settings.judge.reliability", WrittenReliability),
+        ("settings.thresholding", WrittenThresholding),
         ("thresholds", WrittenThresholds),
         ("plugins", WrittenPlugins),
         ("tests", WrittenTest),
         ("input", WrittenInput),
+        ("thresholding", WrittenDrop),
     ):
         parts.append(_section(f"`{title}`", kind))
     expected, assertions = _types()
     parts.append("\n## Types of `expected`\n\n")
     parts.append("`expected` is one expectation or a list of them; each element of a list is a check of its own. ")
-    parts.append("An expectation that could never fail is refused.\n")
+    parts.append(
+        "An expectation that could never fail is refused. Each type takes [`thresholding`](#thresholding), too.\n"
+    )
     parts.extend(expected)
     parts.append(
         "\n### Old forms\n\nAn expectation without `type` is read by its one key; the notice W_CFG_LEGACY says so.\n\n"

@@ -44,8 +44,8 @@ def _counts(found: BaselineReport) -> str:
     for count, what in (
         (len(found.of("fail")), "regressed"),
         (len(found.of("inconclusive")), "inconclusive"),
-        (len(found.behaviour), "changes of behaviour"),
-        (found.ignored, "entries that do not apply"),
+        (len(found.behaviour), "change(s) of behaviour"),
+        (found.ignored, "entries of metrics that do not apply"),
     ):
         if count:
             parts.append(f"{count:,} {what}")
