@@ -42,6 +42,7 @@ FACTS = {
     "profile merge": ("", "0 2 3"),
     "profile show": ("", "0 2 3"),
     "profile update": ("", "0 2 3"),
+    "coverage": (f"{_RUN}; the traces in `traces/`, else trace.jsonl", "0 1 2 3"),
     "import": ("", "0 2 3"),
     "trace convert": ("", "0 2 3"),
     "trace ingest": ("", "0 2 3"),
