@@ -323,7 +323,7 @@ def test_a_folder_without_anything_of_ours_is_told(tmp_path: Path) -> None:
 
 BODY = "suite: s\npolicy: null\ntests:\n  - id: a\n    input: hi\n    expected: {must_contain: x}\n"
 LEVELS = "".join(f"x-{chr(98 + i)}: &{chr(98 + i)} [{', '.join(['*' + chr(97 + i)] * 10)}]\n" for i in range(7))
-HOSTILE = {
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a bomb of aliases": ("x-a: &a [1, 1]\n" + LEVELS + BODY, "E_DOCUMENT_LIMIT"),
     "an alias inside itself": ("x-a: &a {b: *a}\n" + BODY, "E_CFG_PARSE"),
     "an alias of nothing": (BODY + "model: *none\n", "E_CFG_PARSE"),

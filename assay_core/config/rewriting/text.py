@@ -115,7 +115,11 @@ class _Editor:
         quoted = self._text[start : start + 1] == '"'
         written = f"{json.dumps(key)}: {json.dumps(value)}" if quoted else f"{key}: {value}"
         gap = ", " if node.flow_style else self._newline + " " * first.start_mark.column
-        self._edit(start, start, written + gap)
+        brace = "{" if _is_bare_pair(node) else ""
+        self._edit(start, start, brace + written + gap)
+        if brace:
+            end = node.value[0][1].end_mark.index
+            self._edit(end, end, "}")
 
     def _promote(self, node: _Node, key: str) -> None:
         key_node, value = _pair(node, key)
@@ -147,6 +151,8 @@ class _Editor:
             assert isinstance(value, dict)  # noqa: S101 - narrows the type; `find_changes` takes nothing else
             members = [f"{json.dumps(key)}: {_quoted(item)}" for key, item in value.items()]
             lines = [", ".join(members)] if node.flow_style else members
+            if _is_bare_pair(node):
+                lines = [f"{{{lines[0]}}}"]
         self._edit(start, end, self._joined(lines, pairs[0][0].start_mark.column, end))
 
     def _inline(self, node: _Node, change: Inline) -> None:
@@ -167,6 +173,11 @@ class _Editor:
         first, *rest = [*lines, ""] if "#" in follows and "#" in lines[-1] else lines
         text = first + "".join(self._newline + (indent + line if line else "") for line in rest)
         return text + indent if text.endswith(self._newline) else text
+
+
+def _is_bare_pair(node: _Node) -> bool:
+    """Tell whether a mapping is one pair in a list in brackets, without braces: `[a: b]`."""
+    return bool(node.flow_style) and node.start_mark.index == node.value[0][0].start_mark.index
 
 
 def _pair(node: _Node, key: str) -> tuple[_Node, _Node]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from assay_core.config.rewriting.files import Files
 from assay_core.config.rewriting.suite import Rewritten, rewrite_suite
@@ -41,6 +45,10 @@ CASES = {
         test("\n      type: must_contain\n      must_contain:\n      - Paris, France # c"),
     ),
     "flow": (test(" {must_contain: 'it''s'}"), test(" {type: must_contain, must_contain: ['it''s']}")),
+    "pairs in brackets": (
+        test(" [must_contain: x, $ref: exp.yaml]"),
+        test(' [{type: must_contain, must_contain: [x]}, {"type": "must_contain", "must_contain": ["Paris"]}]'),
+    ),
     "list": (
         test("\n      - must_contain: [x]\n      - must_not_contain: |\n          y"),
         test(
@@ -200,3 +208,63 @@ def test_both_spellings_of_the_version_are_left_to_the_loader(folder: Path) -> N
 )
 def test_what_is_no_suite_is_left_to_the_loader(text: str, folder: Path) -> None:
     assert rewrite(text, folder).text == text
+
+
+_WORDS = (
+    "Paris",
+    "a: b",
+    "it's",
+    '"q"',
+    "# no",
+    "yes",
+    "12",
+    "- x",
+    "two\nlines\n",
+    "  lead",
+    "“é”",
+    "{x}",
+    "[y",
+    "*a",
+)
+_SIGNS = ("&b", "!t", "|", ">", "%", "@", "null", "~", "trail ", "", "tab\tin", "x" * 90 + " " + "y" * 90)
+_TEXTS = st.sampled_from((*_WORDS, *_SIGNS))
+_EXPECTATIONS = st.one_of(
+    _TEXTS.map(lambda text: {"must_contain": text}),
+    st.lists(_TEXTS, min_size=1, max_size=3).map(lambda texts: {"must_not_contain": texts}),
+    st.just({"sequence": ["a", "b"]}),
+    st.just({"schema": {"t": {"type": "object"}}}),
+    st.just({"$ref": "exp.yaml"}),
+    st.just({"type": "sequence_valid", "policy": "seq.yaml"}),
+)
+_TESTS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": _TEXTS,
+            "input": _TEXTS,
+            "expected": st.one_of(_EXPECTATIONS, st.lists(_EXPECTATIONS, min_size=1, max_size=3)),
+        }
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tests=_TESTS,
+    version=st.sampled_from([{}, {"version": 0}, {"version": 1}]),
+    flow=st.sampled_from([None, True, False]),
+    width=st.sampled_from([20, 80, 4096]),
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_suite_in_any_layout_can_be_rewritten(
+    tests: list[object], version: dict[str, object], flow: bool | None, width: int, newline: str, folder: Path
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width, yaml.allow_unicode = flow, width, True
+    stream = io.StringIO()
+    yaml.dump({**version, "suite": "s", "tests": tests}, stream)
+
+    done = rewrite(stream.getvalue().replace("\n", newline), folder)  # it compares what both texts say
+
+    assert rewrite(done.text, folder).changes == ()
