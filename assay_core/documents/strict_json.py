@@ -104,9 +104,10 @@ def suspicious(text: bytes, value: object) -> bool:
     with every key they repeat.
     """
     try:
-        return _differs(text, _encode(value))
+        written = _encode(value)
     except RecursionError:
         return True
+    return written != text and _differs(text, written)
 
 
 def suspicious_lines(text: bytes, values: list[object]) -> bool:

@@ -101,7 +101,11 @@ def tokens_of(span: Span) -> Usage | None:
 
 def text_at(attributes: Attributes, *names: str) -> str | None:
     """Return the first of the attributes that is a text which is not empty."""
-    return next((value for name in names if isinstance(value := attributes.get(name), str) and value), None)
+    for name in names:
+        value = attributes.get(name)
+        if value and isinstance(value, str):
+            return value
+    return None
 
 
 _UNDERSTOOD = frozenset({

@@ -23,7 +23,11 @@ _REMOTE = 0x200
 
 
 class _Wire(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
-    """A message whose absent members are unset, so that it is written back with exactly those that it had."""
+    """A message whose absent members are unset, so that it is written back with exactly those that it had.
+
+    Members stand in the order of OTLP's field numbers, in which exporters write them: then what is written back is
+    the very text, which proves at once that no key was repeated.
+    """
 
 
 class _KeyValue(_Wire):
@@ -36,30 +40,30 @@ _Count = int | UnsetType
 
 
 class _Event(_Wire):
-    name: str | UnsetType = UNSET
     time_unix_nano: str | int | UnsetType = UNSET
+    name: str | UnsetType = UNSET
     attributes: _Attributes = UNSET
     dropped_attributes_count: _Count = UNSET
 
 
 class _Status(_Wire):
-    code: str | int | UnsetType = UNSET
     message: str | UnsetType = UNSET
+    code: str | int | UnsetType = UNSET
 
 
-class _Span(_Wire):
+class _Span(_Wire, kw_only=True):
     trace_id: str
     span_id: str
-    name: str
-    parent_span_id: str | UnsetType = UNSET
-    flags: int | UnsetType = UNSET
-    kind: str | int | UnsetType = UNSET
     trace_state: str | UnsetType = UNSET
+    parent_span_id: str | UnsetType = UNSET
+    name: str
+    kind: str | int | UnsetType = UNSET
     start_time_unix_nano: str | int | UnsetType = UNSET
     end_time_unix_nano: str | int | UnsetType = UNSET
     attributes: _Attributes = UNSET
     events: list[_Event] | UnsetType = UNSET
     status: _Status | UnsetType = UNSET
+    flags: int | UnsetType = UNSET
 
 
 class _Scope(_Wire):
@@ -68,9 +72,9 @@ class _Scope(_Wire):
     attributes: _Attributes = UNSET
 
 
-class _ScopeSpans(_Wire):
-    spans: list[_Span]
+class _ScopeSpans(_Wire, kw_only=True):
     scope: _Scope | UnsetType = UNSET
+    spans: list[_Span]
     schema_url: str | UnsetType = UNSET
 
 
@@ -78,9 +82,9 @@ class _Resource(_Wire):
     attributes: _Attributes = UNSET
 
 
-class _ResourceSpans(_Wire):
-    scope_spans: list[_ScopeSpans]
+class _ResourceSpans(_Wire, kw_only=True):
     resource: _Resource | UnsetType = UNSET
+    scope_spans: list[_ScopeSpans]
     schema_url: str | UnsetType = UNSET
 
 

@@ -51,6 +51,8 @@ def hex_id(text: object, what: str) -> str:
     Raises:
         RecordError: it is no text, or an empty one.
     """
+    if type(text) is str and text and text[-1] != "=" and text[:2] != "0x":
+        return text
     if not isinstance(text, str) or not text:
         raise RecordError(f"the {what} is not a text")
     if text.endswith("="):

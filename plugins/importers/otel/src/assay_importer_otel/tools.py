@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -151,11 +152,10 @@ def _result(given: Attributes, span: Span) -> tuple[Any, bytes | None, str | Non
 
 def _error(span: Span) -> str | None:
     """Return why a call failed, None where it did not."""
-    raised = [event.attributes for event in span.events if event.name == "exception"]
     kind = text_at(span.attributes, "error.type")
     if not span.failed and kind is None and span.attributes.get("gen_ai.tool.status") != "error":
         return None
-    for attributes in raised:
+    for attributes in [event.attributes for event in span.events if event.name == "exception"]:
         if (message := text_at(attributes, "exception.message", "exception.type")) is not None:
             return message
     return span.status_text or kind or "error"
@@ -164,15 +164,35 @@ def _error(span: Span) -> str | None:
 def _rest(given: Attributes) -> tuple[dict[str, Any], int]:
     """Return the attributes that no field holds, secrets redacted, and how many these were."""
     rest = {key: value for key, value in given.items() if key not in _USED}
-    text = str(rest).lower()
-    if not any(hint in text for hint in _HINTS):
+    for key, value in rest.items():
+        if _may_hide(key, value):
+            break
+    else:
         return rest, 0
     hidden = [0]
     return {key: _shown(key, value, hidden) for key, value in rest.items()}, hidden[0]
 
 
+def _may_hide(key: str, value: Any) -> bool:
+    """Tell whether there may be a secret in an attribute; False is a proof that there is none."""
+    if _is_secret(key):
+        return True
+    if isinstance(value, str):
+        if value.lstrip()[:1] not in ("{", "["):
+            return _BEARER.match(value) is not None
+    elif not isinstance(value, (dict, list)):
+        return False
+    text = str(value).lower()
+    return any(hint in text for hint in _HINTS)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET.search(key.lower()) is not None
+
+
 def _shown(key: str, value: Any, hidden: list[int]) -> Any:
-    if _SECRET.search(key.lower()) or (isinstance(value, str) and _BEARER.match(value)):
+    if _is_secret(key) or (isinstance(value, str) and _BEARER.match(value)):
         hidden[0] += 1
         return _HIDDEN
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
