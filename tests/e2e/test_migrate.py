@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +378,22 @@ def test_a_hostile_suite_is_refused_at_its_place_and_left_as_it_is(
     assert told["error"]["file"] == "eval.yaml"
     assert told["error"]["line"] or name == "more than 10 MiB"
     assert contents(tmp_path) == {"eval.yaml": data}
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, to obey permissions as root, too")
+def test_a_folder_that_cannot_be_written_to_is_told_and_nothing_changes(project: Path) -> None:
+    before = contents(project)
+    project.chmod(0o555)
+    obeying = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*obeying, sys.executable, "-m", "assay_core", "migrate"]
+
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    checked = subprocess.run([*command, "--check"], cwd=project, capture_output=True, text=True, check=False)
+
+    project.chmod(0o755)
+    assert (done.returncode, checked.returncode) == (3, 1), done.stderr
+    assert "error[E_IO]: cannot make a backup of 'eval.yaml'" in done.stderr
+    assert contents(project) == before
 
 
 def test_hostile_names_reach_the_terminal_harmlessly(project: Path) -> None:

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -265,6 +265,12 @@ def test_a_suite_in_any_layout_can_be_rewritten(
     stream = io.StringIO()
     yaml.dump({**version, "suite": "s", "tests": tests}, stream)
 
-    done = rewrite(stream.getvalue().replace("\n", newline), folder)  # it compares what both texts say
+    text = stream.getvalue().replace("\n", newline)
+    try:
+        parse_document(text, "eval.yaml")
+    except InputError:  # the dumper itself breaks long pairs in brackets where they must not be broken
+        reject()
+
+    done = rewrite(text, folder)  # it compares what both texts say
 
     assert rewrite(done.text, folder).changes == ()
