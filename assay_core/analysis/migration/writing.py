@@ -68,6 +68,7 @@ def write_changes(changes: Sequence[FileChange], root: Path) -> dict[Path, Path]
         return {}
     for each in changed:
         _check_unchanged(each.path, each.before)
+    root = _widened(root, changed)
     record = root / RECORD
     old_record = _bytes(record)
     earlier = _read(record).migrations if old_record is not None else ()
@@ -91,13 +92,15 @@ def to_restore(targets: Sequence[Path]) -> Restoring:
     """Return the last migration of the files and folders that are named, or of the folder that one works in.
 
     Raises:
-        UsageError: E_ROLLBACK_MISSING where none is recorded.
+        UsageError: E_ROLLBACK_MISSING where none is recorded; E_INVALID_ARGS for a file elsewhere that is not named.
         InputError: E_FILE_CHANGED for a file that was changed since, or whose backup was; E_CFG_PARSE for a damaged
             record.
     """
     wanted = [Path(os.path.abspath(each)) for each in targets or [Path()]]  # noqa: PTH100 - links stay links
     root = _root_of(wanted[0])
     number, recorded = _last_of(root, wanted)
+    for file in recorded.files:
+        _check_inside(root, file, wanted)
     errors: list[InputError] = []
     contents = [_content_before(root, each, errors) for each in recorded.files]
     if errors:
@@ -135,6 +138,13 @@ def restore(restoring: Restoring) -> tuple[Path, ...]:
         with contextlib.suppress(OSError):  # its content stands in the file again
             (root / file.backup).unlink()
     return tuple(path for path, _ in pairs)
+
+
+def _widened(root: Path, changed: Sequence[FileChange]) -> Path:
+    """Return the folder that holds all changed files, if it is the one that one works in or lies in it."""
+    folders = [os.path.dirname(os.path.abspath(each.path)) for each in changed]  # noqa: PTH100, PTH120 - links stay links
+    common = Path(os.path.commonpath([root, *folders]))
+    return common if common.is_relative_to(Path.cwd()) else root
 
 
 def _check_unchanged(path: Path, content: bytes) -> None:
@@ -194,6 +204,18 @@ def _last_of(root: Path, wanted: Sequence[Path]) -> tuple[int, Recorded]:
 def _covers(target: Path, file: str) -> bool:
     real = os.path.realpath(target)
     return real == file or file.startswith(real.rstrip(os.sep) + os.sep)
+
+
+def _check_inside(root: Path, file: RecordedFile, wanted: Sequence[Path]) -> None:
+    """Refuse what a record that somebody else wrote could do: overwrite or delete files of other folders."""
+    path, copy = root / file.path, root / file.backup
+    if copy.parent != path.parent or not copy.name.startswith(f"{path.name}.bak"):
+        message = f"{str(root / RECORD)!r} is no record of migrations: {file.backup!r} is no backup of {file.path!r}"
+        raise InputError(code="E_CFG_PARSE", message=message, place=Place(str(root / RECORD)))
+    real = os.path.realpath(path)
+    if not _covers(root, real) and real not in map(os.path.realpath, wanted):
+        message = f"the migration changed {real!r} as well, which is outside of {str(root)!r}"
+        raise UsageError(code="E_INVALID_ARGS", message=message, remedy="name this file, too, if it is to be restored")
 
 
 def _content_before(root: Path, file: RecordedFile, errors: list[InputError]) -> bytes | None:

@@ -161,7 +161,9 @@ def test_a_migration_of_a_migrated_file_is_taken_back_step_by_step(tmp_path: Pat
     assert (halfway, path.read_bytes()) == (NEW, OLD)
 
 
-@pytest.mark.parametrize("damage", [b"", b"[]", b"{", b'{"schema": "assay.migrations.v2"}', b'{"migrations": [{"files": "x"}]}'])
+@pytest.mark.parametrize(
+    "damage", [b"", b"[]", b"{", b'{"schema": "assay.migrations.v2"}', b'{"migrations": [{"files": "x"}]}']
+)
 def test_a_damaged_record_is_an_error(tmp_path: Path, damage: bytes) -> None:
     write_changes([change(tmp_path / "a.yaml")], tmp_path)
     (tmp_path / RECORD).write_bytes(damage)
@@ -171,3 +173,58 @@ def test_a_damaged_record_is_an_error(tmp_path: Path, damage: bytes) -> None:
 
     assert caught.value.code == "E_CFG_PARSE"
     assert (tmp_path / "a.yaml").read_bytes() == NEW
+
+
+def test_a_file_of_another_folder_is_restored_only_where_it_is_named(tmp_path: Path) -> None:
+    root, other = tmp_path / "project", tmp_path / "other"
+    root.mkdir()
+    other.mkdir()
+    inside, outside = root / "a.yaml", other / "b.yaml"
+    write_changes([change(inside), change(outside)], root)
+
+    with pytest.raises(UsageError, match="outside of") as caught:
+        to_restore([inside])
+    written = (inside.read_bytes(), outside.read_bytes())
+    restore(to_restore([inside, outside]))
+
+    assert caught.value.code == "E_INVALID_ARGS"
+    assert written == (NEW, NEW)
+    assert (inside.read_bytes(), outside.read_bytes()) == (OLD, OLD)
+
+
+def test_a_link_that_leads_out_of_the_project_is_followed_only_where_it_is_named(tmp_path: Path) -> None:
+    root, real = tmp_path / "project", tmp_path / "real.yaml"
+    root.mkdir()
+    real.write_bytes(OLD)
+    (root / "a.yaml").symlink_to(real)
+    write_changes([change(root / "a.yaml")], root)
+
+    with pytest.raises(UsageError):
+        to_restore([root])
+
+    assert real.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("backup", ["victim", "../victim", "sub/a.yaml.bak", "/etc/hostname", "b.yaml.bak"])
+def test_a_record_that_names_another_file_as_the_backup_is_refused(tmp_path: Path, backup: str) -> None:
+    write_changes([change(tmp_path / "a.yaml")], tmp_path)
+    record = tmp_path / RECORD
+    record.write_text(record.read_text().replace("a.yaml.bak", backup))
+
+    with pytest.raises(InputError, match="no backup of") as caught:
+        to_restore([tmp_path])
+
+    assert caught.value.code == "E_CFG_PARSE"
+
+
+def test_a_suite_and_a_policy_of_two_folders_are_restored_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suites").mkdir()
+    changes = [change(Path("suites/eval.yaml")), change(Path("policy.yaml"))]
+
+    write_changes(changes, tmp_path / "suites")
+    restore(to_restore([Path("suites/eval.yaml")]))
+
+    assert contents(tmp_path) == {"suites/eval.yaml": OLD, "policy.yaml": OLD}
