@@ -19,7 +19,7 @@ from assay_core.model import (
     Status,
 )
 from assay_core.run.attempt_scores import AttemptScores
-from assay_core.run.baseline.behaviour import BehaviourTally
+from assay_core.run.baseline.behaviour import BehaviourTally, EpisodeActs
 from assay_core.run.plan import PlannedTest
 
 __all__ = ["CaseState"]
@@ -67,7 +67,7 @@ class CaseState:
         """Take the one result of the check at this index, which needs no episode."""
         self._own[at] = result
 
-    def fold(self, episode: Episode, results: Sequence[Result | None]) -> None:
+    def fold(self, episode: Episode, results: Sequence[Result | None], acts: EpisodeActs | None = None) -> None:
         """Take the results of one episode; None stands for a check that needs no episode."""
         self.count += 1
         if self.count > 1 and not self.test.case.select.match_all:
@@ -75,8 +75,8 @@ class CaseState:
                 self._start_over()
             elif self._attempts_mode == "error":
                 self.duplicate = self.duplicate or episode
-        if self.behaviour is not None:
-            self.behaviour.add(episode)
+        if self.behaviour is not None and acts is not None:
+            self.behaviour.add(acts)
         present = [(at, result) for at, result in enumerate(results) if result is not None]
         status = self._fold_results(present)
         self.statuses[status] += 1

@@ -23,6 +23,7 @@ from assay_core.model import (
     Thresholds,
 )
 from assay_core.plugins import guard
+from assay_core.run.baseline.behaviour import EpisodeActs
 from assay_core.run.baseline.settling import Against
 from assay_core.run.case_state import CaseState
 from assay_core.run.floors import floored
@@ -214,14 +215,15 @@ class Evaluation:
                 self._seen[episode.prompt if episode.prompt is not None else episode.id] = None
             for at in self._matching.tests_of(episode):
                 matched.setdefault(at, []).append(episode)
+        acts: dict[str, EpisodeActs] = {}  # by episode id: what several tests may ask for
         for at, wanted in matched.items():
             state = self._states[at]
             if state.test.case.id in self._unchanged:
                 state.count += len(wanted)
             else:
-                self._check(state, wanted)
+                self._check(state, wanted, acts)
 
-    def _check(self, state: CaseState, episodes: Sequence[Episode]) -> None:
+    def _check(self, state: CaseState, episodes: Sequence[Episode], acts: dict[str, EpisodeActs]) -> None:
         """Measure the episodes by every check of one test that needs them."""
         columns = [
             self._repeated(state, check, episodes, self._column(state, check, episodes))
@@ -230,7 +232,10 @@ class Evaluation:
             for check in state.test.checks
         ]
         for at, episode in enumerate(episodes):
-            state.fold(episode, [None if column is None else column[at] for column in columns])
+            did = None
+            if state.behaviour is not None and not state.behaviour.is_full:
+                did = acts.get(episode.id) or acts.setdefault(episode.id, EpisodeActs(episode))
+            state.fold(episode, [None if column is None else column[at] for column in columns], did)
 
     def _without_episode(self, state: CaseState) -> None:
         for at, check in enumerate(state.test.checks):

@@ -6,22 +6,24 @@ No value of any argument is kept, only keys and types.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import islice
 
 import attrs
 
-from assay_core.model import Episode, JsonObject, JsonValue, ToolCall
+from assay_core.model import Episode, JsonObject, JsonValue
 
-__all__ = ["Behaviour", "BehaviourTally"]
+__all__ = ["Behaviour", "BehaviourTally", "EpisodeActs"]
 
-_EPISODES = 1_000  # further ones are not looked at
-_CALLS = 1_000  # of one episode
+_EPISODES = 250  # of one test; further ones are not looked at
+_CALLS = 500  # of one episode
 _TOOLS = 100  # of one test
 _ORDERED = 24  # tools whose order is compared, in the order of their names
 _POINTERS = 100  # of one tool
 _DEPTH = 4
 _ELEMENTS = 20  # of one list
 _NAME = 300
+_SCALARS = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 Order = Mapping[tuple[str, str], tuple[int, int, int]]
 Shapes = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -53,6 +55,24 @@ class Behaviour:
         return body
 
 
+class EpisodeActs:
+    """What one episode did: made once, whatever the number of tests that look at it."""
+
+    def __init__(self, episode: Episode) -> None:
+        calls = episode.tool_calls
+        self.cut = len(calls) > _CALLS
+        self.spans: dict[str, tuple[int, int]] = {}  # tool to the index of its first and its last call
+        self.shapes: dict[str, set[tuple[str, str]]] = {}  # tool to pairs of JSON Pointer and JSON type
+        for at, call in enumerate(calls[:_CALLS]):
+            name = call.tool[:_NAME]
+            if name in self.spans:
+                self.spans[name] = (self.spans[name][0], at)
+            else:
+                self.spans[name] = (at, at)
+                self.shapes[name] = set()
+            _walk(call.args, "", 0, self.shapes[name])
+
+
 class BehaviourTally:
     """Takes the episodes of one test, one by one. Memory is bounded whatever they hold."""
 
@@ -63,28 +83,26 @@ class BehaviourTally:
         self._shapes: dict[str, dict[str, Counter[str]]] = {}
         self._cut = False
 
-    def add(self, episode: Episode) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether further episodes are not looked at."""
+        return self._episodes >= _EPISODES
+
+    def add(self, acts: EpisodeActs) -> None:
         """Take one episode."""
-        if self._episodes >= _EPISODES:
+        if self.is_full:
             return
         self._episodes += 1
-        calls = episode.tool_calls
-        self._cut = self._cut or len(calls) > _CALLS
-        spans: dict[str, tuple[int, int]] = {}
-        seen: dict[str, set[tuple[str, str]]] = {}
-        for at, call in enumerate(calls[:_CALLS]):
-            name = call.tool[:_NAME]
+        self._cut = self._cut or acts.cut
+        for name, shape in acts.shapes.items():
             if name not in self._shapes:
                 if len(self._shapes) >= _TOOLS:
                     self._cut = True
                     continue
                 self._shapes[name] = {}
-            spans[name] = (spans[name][0], at) if name in spans else (at, at)
-            seen.setdefault(name, set()).update(_shape(call))
-        self._tools.update(spans.keys())
-        for name, shape in seen.items():
+            self._tools[name] += 1
             self._take_shape(self._shapes[name], shape)
-        self._take_order(spans)
+        self._take_order({name: span for name, span in acts.spans.items() if name in self._shapes})
 
     def result(self) -> Behaviour:
         """Return what was seen so far."""
@@ -97,7 +115,7 @@ class BehaviourTally:
         )
 
     def _take_shape(self, known: dict[str, Counter[str]], shape: set[tuple[str, str]]) -> None:
-        for pointer, kind in shape:
+        for pointer, kind in sorted(shape):  # sorted: which ones are cut off is the same every time
             if pointer not in known:
                 if len(known) >= _POINTERS:
                     self._cut = True
@@ -113,28 +131,20 @@ class BehaviourTally:
                 self._order.setdefault((one, two), [0, 0, 0])[relation] += 1
 
 
-def _shape(call: ToolCall) -> Iterator[tuple[str, str]]:
-    return _walk(call.args, "", 0)
-
-
-def _walk(value: JsonValue, pointer: str, depth: int) -> Iterator[tuple[str, str]]:
-    yield pointer, _type(value)
-    if depth == _DEPTH:
-        return
+def _walk(value: JsonValue, pointer: str, depth: int, found: set[tuple[str, str]]) -> None:
+    """Add pointer and type of a value and of all below it, as far as is looked."""
     if isinstance(value, dict):
-        for key, item in list(value.items())[:_POINTERS]:
-            step = key[:_NAME].replace("~", "~0").replace("/", "~1")
-            yield from _walk(item, f"{pointer}/{step}", depth + 1)
+        found.add((pointer, "object"))
+        if depth < _DEPTH:
+            for key, item in islice(value.items(), _POINTERS):
+                step = key[:_NAME]
+                if "/" in step or "~" in step:
+                    step = step.replace("~", "~0").replace("/", "~1")
+                _walk(item, f"{pointer}/{step}", depth + 1, found)
     elif isinstance(value, list):
-        for item in value[:_ELEMENTS]:
-            yield from _walk(item, f"{pointer}/*", depth + 1)
-
-
-def _type(value: JsonValue) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, (int, float)):
-        return "number"
-    return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "array"
+        found.add((pointer, "array"))
+        if depth < _DEPTH:
+            for item in islice(value, _ELEMENTS):
+                _walk(item, f"{pointer}/*", depth + 1, found)
+    else:
+        found.add((pointer, _SCALARS[type(value)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assay_core.model import JsonValue
-from assay_core.run.baseline.behaviour import Behaviour, BehaviourTally
+from assay_core.run.baseline.behaviour import Behaviour, BehaviourTally, EpisodeActs
 from assay_core.run.baseline.measured import behaviour_of
 from assay_core.run.baseline.structure import behaviour_changes
 from assay_core.testing import make_call, make_episode
@@ -16,7 +16,8 @@ Calls = list[tuple[str, JsonValue]]
 def seen(*episodes: Calls) -> Behaviour:
     tally = BehaviourTally()
     for calls in episodes:
-        tally.add(make_episode(*(make_call(tool, args, index=at) for at, (tool, args) in enumerate(calls))))
+        made = (make_call(tool, args, index=at) for at, (tool, args) in enumerate(calls))
+        tally.add(EpisodeActs(make_episode(*made)))
     return tally.result()
 
 

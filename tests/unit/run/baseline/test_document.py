@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay_core.errors import InputError, UsageError
-from assay_core.run.baseline.behaviour import BehaviourTally
+from assay_core.run.baseline.behaviour import BehaviourTally, EpisodeActs
 from assay_core.run.baseline.document import Baseline, KnownTest, baseline_bytes, check_target, read_baseline
 from assay_core.run.baseline.measured import Sample
 from assay_core.testing import make_call, make_episode
@@ -19,7 +19,9 @@ ENTRY = '{"test_id": "t", "metric": "m", "score": 1.0}'
 
 def test_what_is_written_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
     tally = BehaviourTally()
-    tally.add(make_episode(make_call("a", {"x": 1}), make_call("b/~", {"y": [None, {"z": True}]}, index=1)))
+    tally.add(
+        EpisodeActs(make_episode(make_call("a", {"x": 1}), make_call("b/~", {"y": [None, {"z": True}]}, index=1)))
+    )
     written = Baseline(
         suite="s\u202e",
         assay_version="1",
