@@ -23,7 +23,7 @@ field without a default has to be given. Tests make them with the factories of
 _SHELVES = (
     ("What an agent did", model, ("trace",)),
     ("What a policy says", model, ("decision", "policy")),
-    ("What a run found out", model, ("result",)),
+    ("What a run found out", model, ("result", "baseline")),
     ("What a suite says", model, ("suite",)),
     ("What the core lends", model, ("services", "json_value")),
     ("Errors and reason codes", errors, ("tree", "codes")),
