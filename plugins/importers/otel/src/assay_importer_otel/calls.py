@@ -82,8 +82,8 @@ class TraceCalls:
         return None
 
     def _add_asked(self, asked: AskedCall, model: Span) -> None:
-        args, data = _args_of(asked)
         known = self._by_tool.get(asked.tool, [])
+        args, data = _args_told(asked, known) or _args_of(asked)
         call = next((each for each in known if self._tells(each, asked, args)), None)
         if call is None:
             if asked.call_id and (again := _told_before(known, asked.call_id, args)) is not None:
@@ -152,6 +152,14 @@ def _answer(call: SpannedCall, answer: Answer) -> None:
     else:
         outcome = call_outcome(value, None)
         call.outcome = "ok" if outcome == "unknown" else outcome
+
+
+def _args_told(asked: AskedCall, known: Iterable[SpannedCall]) -> tuple[Any, bytes | None] | None:
+    """Return the arguments of a call that was asked for where a known call has the very text, which is read already."""
+    if not isinstance(asked.args, str):
+        return None
+    text = asked.args.encode("utf-8", "surrogatepass")
+    return next(((call.args, call.args_json) for call in known if call.args_json == text), None)
 
 
 def _args_of(asked: AskedCall) -> tuple[Any, bytes | None]:

@@ -89,14 +89,19 @@ def outputs_of(span: Span) -> list[Message]:
 def tokens_of(span: Span) -> Usage | None:
     """Return what a span says about tokens and cost; None where it says nothing."""
     given = span.attributes
-    tokens = [
-        next((given[name] for name in names if type(given.get(name)) is int and given[name] >= 0), None)
-        for names in (_INPUT_TOKENS, _OUTPUT_TOKENS)
-    ]
+    asked, answered = _count_at(given, _INPUT_TOKENS), _count_at(given, _OUTPUT_TOKENS)
     cost = next((given[name] for name in _COST if type(given.get(name)) in (int, float) and given[name] >= 0), None)
-    if tokens == [None, None] and cost is None:
+    if asked is None and answered is None and cost is None:
         return None
-    return Usage(input_tokens=tokens[0], output_tokens=tokens[1], cost_usd=cost)
+    return Usage(input_tokens=asked, output_tokens=answered, cost_usd=cost)
+
+
+def _count_at(given: Attributes, names: tuple[str, ...]) -> int | None:
+    for name in names:
+        value = given.get(name)
+        if type(value) is int and value >= 0:
+            return value
+    return None
 
 
 def text_at(attributes: Attributes, *names: str) -> str | None:

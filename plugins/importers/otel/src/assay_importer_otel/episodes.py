@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-import msgspec
-
 from assay_core.contracts import ImportReport
 from assay_core.model import Episode, Event, SourcePlace, Step, ToolCall, ToolDefinition, Usage
 from assay_importer_otel.calls import TraceCalls
@@ -131,8 +129,13 @@ def _step(span: Span, said: list[Message] | None) -> Step:
         step_id=span.span_id,
         ts_ms=_ms(span.start_ns),
         line=span.line,
-        extra_json=encode({"meta": {"gen_ai.response.model": model}}) if model and said is not None else b"{}",
+        extra_json=_about(model) if model and said is not None else b"{}",
     )
+
+
+@lru_cache(maxsize=64)
+def _about(model: str) -> bytes:
+    return encode({"meta": {"gen_ai.response.model": model}})
 
 
 def _call(call: SpannedCall, index: int) -> ToolCall:
@@ -157,12 +160,14 @@ def _usage(spans: list[Span]) -> Usage | None:
     found = [usage for span in spans if (usage := tokens_of(span)) is not None]
     if not found:
         return None
-    totals: dict[str, float] = {}
-    for usage in found:
-        for name, value in msgspec.structs.asdict(usage).items():
-            if value is not None:
-                totals[name] = totals.get(name, 0) + value
-    return Usage(**totals)  # type: ignore[arg-type]  # sums of integers are integers
+    inputs = [usage.input_tokens for usage in found if usage.input_tokens is not None]
+    outputs = [usage.output_tokens for usage in found if usage.output_tokens is not None]
+    costs = [usage.cost_usd for usage in found if usage.cost_usd is not None]
+    return Usage(
+        input_tokens=sum(inputs) if inputs else None,
+        output_tokens=sum(outputs) if outputs else None,
+        cost_usd=sum(costs) if costs else None,
+    )
 
 
 def _definitions(models: list[Span]) -> tuple[ToolDefinition, ...] | None:

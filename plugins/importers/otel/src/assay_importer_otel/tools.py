@@ -117,7 +117,7 @@ def _langchain_message(value: Any) -> dict[str, Any] | None:
 
 
 def _args(given: Attributes, span: Span, tool: str) -> tuple[Any, bytes | None]:
-    recorded = next((given[name] for name in _ARGS if given.get(name) is not None), None)
+    recorded = _first(given, _ARGS)
     if recorded is None:
         for event in span.events:  # the message that started the tool
             if event.name == "gen_ai.tool.message" and event.attributes.get("content") is not None:
@@ -136,7 +136,7 @@ def _args(given: Attributes, span: Span, tool: str) -> tuple[Any, bytes | None]:
 
 
 def _result(given: Attributes, span: Span) -> tuple[Any, bytes | None, str | None]:
-    recorded = next((given[name] for name in _RESULTS if given.get(name) is not None), None)
+    recorded = _first(given, _RESULTS)
     if recorded is None:
         for event in span.events:
             if event.name == "gen_ai.choice" and event.attributes.get("message") is not None:
@@ -148,6 +148,15 @@ def _result(given: Attributes, span: Span) -> tuple[Any, bytes | None, str | Non
         return None, None, None
     value, data, call_id, _ = kept_result(recorded)
     return value, data, call_id
+
+
+def _first(given: Attributes, names: tuple[str, ...]) -> Any:
+    """Return the first of the attributes that is there; None where none is."""
+    for name in names:
+        value = given.get(name)
+        if value is not None:
+            return value
+    return None
 
 
 def _error(span: Span) -> str | None:

@@ -35,6 +35,7 @@ class Traces:
         self._idle_bytes = idle_bytes
         self._open: dict[str, _Trace] = {}  # least recently seen first
         self._over: set[str] = set()
+        self._recent: tuple[str, _Trace] | None = None  # the last of `_open`
         self.offset = 0  # how far the file has been read; the reader keeps it current
 
     def add_span(self, span: Span) -> None:
@@ -76,11 +77,15 @@ class Traces:
         if end:
             done.sort(key=lambda trace_id: self._open[trace_id].line or 0)
         for trace_id in done:
+            self._recent = None
             self._over.add(trace_id)
             if (episode := self._build(self._open.pop(trace_id))) is not None:
                 yield episode
 
     def _trace(self, trace_id: str, line: int | None) -> _Trace:
+        if self._recent is not None and self._recent[0] == trace_id:
+            self._recent[1].seen_at = self.offset
+            return self._recent[1]
         trace = self._open.pop(trace_id, None)
         if trace is None:
             if trace_id in self._over:
@@ -93,6 +98,7 @@ class Traces:
             trace = _Trace(line)
         trace.seen_at = self.offset
         self._open[trace_id] = trace  # now the most recently seen
+        self._recent = (trace_id, trace)
         return trace
 
     def _build(self, trace: _Trace) -> Episode | None:
