@@ -21,8 +21,8 @@ from assay_core.analysis.learning.self_check import SelfCheck, leave_one_out
 from assay_core.cli.generate import GenerateWords
 from assay_core.commandline.output import color_wanted, echo_notice, json_text, write_bytes_out, write_err, write_out
 from assay_core.commandline.visible import excerpt, sanitise
-from assay_core.documents import write_atomic
-from assay_core.errors import UsageError
+from assay_core.documents import parse_document, write_atomic
+from assay_core.errors import PolicyError, UsageError
 from assay_core.model import JsonObject, Notice
 from assay_core.policy import load_policy
 from assay_core.run.opened import project_drivers
@@ -61,18 +61,25 @@ def generate(words: GenerateWords) -> None:
     for notice in learnt.notices:
         echo_notice(notice, color=color_wanted("auto", sys.stderr))
     new = load_policy(policy_of(learnt.draft))  # what does not load is never written
-    if words.review_out:
-        write_atomic(Path(words.review_out), review_template(learnt.draft).encode())
     if words.diff is not None:
+        _write_review(words, learnt.draft)
         _show_differences(words, target, new.normalised())
         return
     data = _policy_bytes(words, learnt.draft)
+    parse_document(data, target, code="E_POLICY_PARSE", error=PolicyError)  # too large to be read is not written either
     if words.dry_run or target == "-":
+        _write_review(words, learnt.draft)
         write_bytes_out(data)
         write_err("".join(f"{sanitise(line)}\n" for line in _summary(learnt)))
         return
     write_atomic(Path(target), data)
+    _write_review(words, learnt.draft)
     _tell(words, learnt, target)
+
+
+def _write_review(words: GenerateWords, draft: Draft) -> None:
+    if words.review_out:
+        write_atomic(Path(words.review_out), review_template(draft).encode("utf-8"))
 
 
 def _knobs(words: GenerateWords) -> Knobs:
@@ -95,7 +102,11 @@ def _check_outputs(words: GenerateWords, target: str, inputs: Sequence[str]) -> 
             raise UsageError(code="E_INVALID_ARGS", message=f"{option} needs the name of a file, not {path!r}")
         for each in read:
             if os.path.realpath(each) == os.path.realpath(path):
-                raise UsageError(code="E_OUTPUT_IS_INPUT", message=f"{option} would overwrite {path!r}, which is read")
+                raise UsageError(
+                    code="E_OUTPUT_IS_INPUT",
+                    message=f"{option} would overwrite {path!r}, which is read",
+                    remedy="name another file",
+                )
         check_target(Path(path), None, force=words.force)
     if writes and words.review_out and os.path.realpath(target) == os.path.realpath(words.review_out):
         raise UsageError(code="E_INVALID_ARGS", message=f"--output and --review-out are both {target!r}")

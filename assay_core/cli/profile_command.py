@@ -15,8 +15,8 @@ from assay_core.cli.import_command import one_of
 from assay_core.commandline.formats import Report
 from assay_core.commandline.output import echo_notice, json_text, write_out
 from assay_core.commandline.visible import excerpt, sanitise
-from assay_core.documents import create_file, write_atomic
-from assay_core.errors import UsageError
+from assay_core.documents import create_file, parse_document, write_atomic
+from assay_core.errors import InputError, UsageError
 from assay_core.model import Notice
 from assay_core.run.keeping import now_s
 from assay_core.run.opened import project_drivers
@@ -24,7 +24,7 @@ from assay_core.run.rewriting import check_target
 
 __all__ = ["init_profile", "merge_profiles", "show_profile", "update_profile"]
 
-_SHOWN = 20
+_SURELY_READ = 1024 * 1024  # bytes: a document of so many holds no more nodes than are read
 
 
 def init_profile(output: str, name: str, scope: str | None) -> None:
@@ -108,8 +108,16 @@ def merge_profiles(names: Sequence[str], output: str, *, force: bool) -> None:
 
 
 def _written(path: Path, profile: Profile) -> bytes:
+    """Return the file's bytes, once it is sure that they can be read again.
+
+    Raises:
+        InputError: E_DOCUMENT_LIMIT for a profile that has grown too large.
+    """
     document = profile.document()
-    return (json_text(document) if path.suffix.lower() == ".json" else profile_yaml(document)).encode("utf-8")
+    data = (json_text(document) if path.suffix.lower() == ".json" else profile_yaml(document)).encode("utf-8")
+    if len(data) > _SURELY_READ:
+        parse_document(data, str(path), code="E_PROFILE_INVALID", error=InputError)
+    return data
 
 
 def _summary(profile: Profile, top: int) -> Iterator[str]:

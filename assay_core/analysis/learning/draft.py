@@ -11,6 +11,7 @@ import attrs
 from assay_core.analysis.learning.knobs import Knobs
 from assay_core.analysis.learning.learner import Learner
 from assay_core.analysis.learning.resources import SECTION_OF, Placing, Section, classify, stable_placing, unusable
+from assay_core.analysis.learning.schema_size import fitted
 from assay_core.analysis.learning.statistics import wilson_lower
 from assay_core.analysis.learning.tools import tool_notes
 from assay_core.config.starter.learnt import CLIMBS, CLIMBS_SCHEMA
@@ -149,7 +150,8 @@ def _tools(
 ) -> Iterator[DraftEntry]:
     listed = [tool for tool in learner.listed if only is None or tool in only]
     usable: list[str] = []
-    schemas: list[DraftEntry] = []
+    schemas: dict[str, JsonObject] = {}
+    placings: dict[str, Placing] = {}
     for tool in listed:
         facts = learner.tools[tool]
         of, seen = (learner.episodes, facts.episodes) if runs is None else (runs, min(tool_runs.get(tool, 0), runs))
@@ -169,8 +171,9 @@ def _tools(
         if placing == "allow":
             usable.append(tool)
         if placing in ("allow", "needs_review") and schema is not None:
-            schemas.append(_schema(tool, schema, facts.calls, placing, knobs))
-    yield from schemas
+            schemas[tool], placings[tool] = schema, placing
+    for tool, (schema, note) in fitted(schemas).items():
+        yield _schema(tool, schema, learner.tools[tool].calls, placings[tool], knobs, note)
     if knobs.generalise != "loose":
         first = set(learner.listed if runs is None else usable)  # what is not allowed itself can never come first
         yield from _sequences(learner, knobs, usable, first)
@@ -180,10 +183,10 @@ def _tools(
     yield DraftEntry(kind="limit", subject=TOTAL, value=max(limit, 1), support=support)
 
 
-def _schema(tool: str, schema: JsonObject, calls: int, placing: Placing, knobs: Knobs) -> DraftEntry:
+def _schema(tool: str, schema: JsonObject, calls: int, placing: Placing, knobs: Knobs, note: str) -> DraftEntry:
     return DraftEntry(
         kind="schema", subject=tool, value=schema, placing=placing, count=calls, support=f"held in {calls} of {calls}",
-        confidence=wilson_lower(calls, calls, knobs.wilson_z),
+        confidence=wilson_lower(calls, calls, knobs.wilson_z), notes=(note,) if note else (),
     )  # fmt: skip
 
 
