@@ -107,7 +107,9 @@ def roll_back(report: Report, words: Words) -> int:
 
 
 def _proofs(pairs: Sequence[Pair], project: Project, words: Words) -> tuple[TraceProof, ...]:
-    traces = words.traces or found_traces(project.root)
+    here = Path.cwd()
+    folders = [project.root, *([here] if project.root.is_relative_to(here) else [])]
+    traces = words.traces or [trace for folder in dict.fromkeys(folders) for trace in found_traces(folder)]
     drivers = project_drivers() if traces else None
     return tuple(
         compare(pair, trace, words.trace_format, drivers, named=bool(words.traces))

@@ -181,7 +181,7 @@ def _trace_lines(proof: TraceProof) -> Iterator[str]:
         return
     what = f"{proof.decisions} decision(s) on {proof.episodes} episode(s) and {proof.tool_calls} tool call(s)"
     if not proof.differing:
-        yield f"{head}: {what}: all equal"
+        yield f"{head}: {what}: {'all equal' if proof.decisions else 'nothing in it is exercised'}"
         return
     yield f"{head}: {what}: {proof.differing} DIFFER"
     for each in proof.differences[:_LISTED]:

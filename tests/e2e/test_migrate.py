@@ -200,6 +200,35 @@ def test_two_suites_share_a_policy_and_migrating_one_leaves_the_other_right(proj
     assert checked.exit_code == 0, checked.err
 
 
+def test_a_suite_in_a_folder_of_its_own_brings_its_policies_and_finds_the_traces_here(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "suites").mkdir()
+    text = SUITE.replace("policies/", "../policies/").replace("policy: policy", "policy: ../policy")
+    (project / "suites" / "mine.yaml").write_text(text)
+
+    code, told = report("suites/mine.yaml", capsys=capsys)
+    back, _ = report("--rollback", "suites/mine.yaml", capsys=capsys)
+
+    assert (code, back) == (0, 0)
+    assert [each["path"] for each in told["files"]] == ["suites/mine.yaml", "policy.yaml", "policies/tools.yaml"]
+    assert [each["trace"] for each in told["proof"]["traces"]] == ["traces/a.jsonl", "traces/a.jsonl"]
+    assert (project / "policy.yaml").read_text() == POLICY
+
+
+@pytest.mark.parametrize(("line", "kinds"), [("", ["suite", "policy"]), ("policy: null\n", ["suite"])])
+def test_a_policy_beside_the_suite_comes_along_where_a_run_would_find_it(
+    project: Path, line: str, kinds: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "eval.yaml").write_text(
+        f"suite: s\n{line}tests: [{{id: a, input: hello, expected: {{sequence: [x]}}}}]\n"
+    )
+
+    code, told = report(capsys=capsys)
+
+    assert (code, [each["kind"] for each in told["files"]]) == (0, kinds)
+
+
 def test_one_file_that_is_refused_stops_all(project: Path) -> None:
     (project / "second.yaml").write_text("suite: t\ntests: [{id: a, input: b, expected: {must_contain: []}}]\n")
     before = contents(project)

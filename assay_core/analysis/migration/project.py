@@ -188,10 +188,19 @@ def _kind(path: Path, document: Document, *, ours: bool) -> str:
 def _take_named(suite: Path, gathered: _Gathered) -> None:
     """Add the policies that a suite names; what is no policy is left to whoever loads the suite."""
     files = Files(base=suite.parent, cwd=Path.cwd())
-    named = [*named_files(suite.parent, gathered.documents.of(suite)[1].value, files), suite.parent / "policy.yaml"]
-    for path in named:
+    value = gathered.documents.of(suite)[1].value
+    named = [*named_files(suite.parent, value, files)]
+    if isinstance(value, Mapping) and "policy" not in value:
+        named.append(suite.parent / "policy.yaml")  # the one that is found
+    for path in map(_tidy, named):
         if not gathered.has(path) and path.is_file() and _is_policy(path):
             gathered.add(path, "policy")
+
+
+def _tidy(path: Path) -> Path:
+    """Return a path without `..` in the middle, where that is the same file."""
+    tidy = Path(os.path.normpath(path))
+    return tidy if os.path.realpath(tidy) == os.path.realpath(path) else path
 
 
 def _is_policy(path: Path) -> bool:
