@@ -90,8 +90,7 @@ class WatchedFiles:
 def root_files(words: Words) -> list[Path]:
     """Return the files that a run with these words looks for, whether they are there or not."""
     here = Path.cwd()
-    baseline = getattr(words, "baseline", None)
-    named = [Path(text) for text in (*words.files, words.config, words.policy, words.trace, baseline) if text]
+    named = [Path(text) for text in (*words.files, words.config, words.policy, words.trace, words.baseline) if text]
     try:
         defaults = Defaults.read(here)
     except AssayError:  # a broken pyproject.toml is among the files below
@@ -114,7 +113,7 @@ def output_files(words: Words) -> list[Path]:
         words.junit,
         words.pr_comment,
         words.evidence,
-        getattr(words, "export_baseline", None),
+        words.export_baseline,
     ]
     return [folder / "run.json", folder / "summary.json", *(Path(text) for text in named if text and text != "-")]
 

@@ -326,6 +326,18 @@ def test_options_of_run_are_passed_on_as_they_were_given(project: Path, start: S
     assert not (project / ".assay").exists()
 
 
+def test_the_baseline_is_watched(project: Path, start: Start) -> None:
+    assert assay("run", "t.jsonl", "--export-baseline", "b.json", cwd=project).exit_code == 0
+    watched = start("t.jsonl", "--baseline", "b.json")
+    watched.run_ended(1, 0)
+
+    replace(project / "b.json", "{")
+
+    assert watched.expect("^watch: run 2") == "watch: run 2: b.json changed"
+    watched.expect(r"error\[E_BASELINE_INVALID\]")
+    watched.expect("^watch: exit 2;")
+
+
 def test_a_suite_that_is_not_there_yet_is_waited_for(project: Path, start: Start) -> None:
     for name in ("eval.yaml", "policy.yaml"):
         (project / name).unlink()
