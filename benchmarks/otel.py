@@ -90,7 +90,9 @@ def main() -> int:
     print(
         "A recorded run, repeated. The importer decodes the lines and the JSON that attributes hold as text (messages, "
         "arguments, results), proves that no key stands twice in either, and makes episodes of calls. It is compared "
-        "with json.loads of lines and texts, and of the lines alone, which tell of no call. Medians.\n"
+        "with json.loads of lines and texts, and of the lines alone, which tell of no call: on a machine with nothing "
+        "else to do OTLP reaches half of the latter. Flat spans are no fixed structs, and OpenInference spreads each "
+        "message over numbered attributes; the guard against repeated keys stays on for all. Medians.\n"
     )
     print("| recording | MB | importer, s | against json.loads of lines and texts | target | of lines alone |")
     print("|---|---|---|---|---|---|")
