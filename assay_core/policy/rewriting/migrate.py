@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from assay_core.documents import EditableDocument
-from assay_core.errors import Place, PolicyError
+from assay_core.documents import EditableDocument, parse_document, parse_json
+from assay_core.errors import AssayError, Place, PolicyError
 from assay_core.policy.form import PolicyForm
 from assay_core.policy.normalise import normalised
 from assay_core.policy.reading.forms import FileKind
@@ -55,6 +56,8 @@ def migrated_text(document: EditableDocument, kind: FileKind, form: PolicyForm, 
     if kind in ("rules", "learnt", "schemas"):
         root["enforcement"] = {"unconstrained_tools": "allow"}  # what these forms mean; see the reference
     text = with_raised_comments(_with_comments(document, before), str(document.path))
+    if _is_json(document.original):
+        text = _as_json(text, document.original)
     new_kind, new_form = reread(text)
     same = new_kind == "current" and normalised(new_form) == normalised(form)
     if not same or Counter(before) - Counter(comments_of(text)):
@@ -65,6 +68,22 @@ def migrated_text(document: EditableDocument, kind: FileKind, form: PolicyForm, 
             place=Place(str(document.path)),
         )
     return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text.encode("utf-8", "surrogatepass"), "")
+    except AssayError:
+        return False
+    return True
+
+
+def _as_json(text: str, original: str) -> str:
+    """Return a rewritten document as JSON, indented like the original, since that was JSON."""
+    lines = original.strip().splitlines()
+    indent = lines[1][: len(lines[1]) - len(lines[1].lstrip())] if len(lines) > 1 else None
+    end = "\n" if original.endswith("\n") else ""
+    return json.dumps(parse_document(text, "").value, indent=indent, ensure_ascii=False) + end
 
 
 def _with_comments(document: EditableDocument, before: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -189,3 +190,20 @@ def test_a_migrated_policy_decides_as_before(tmp_path: Path) -> None:
     path.write_text(new, encoding="utf-8")
 
     assert load_policy(path).digest == load_policy(tmp_path / "policy.yaml").digest
+
+
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+def test_a_policy_in_json_stays_json(tmp_path: Path, indent: int | str | None) -> None:
+    old = {"version": "1.0", "allow": ["a"], "constraints": {"a": {"p": "^x"}}}
+
+    new = migrate(tmp_path, json.dumps(old, indent=indent) + "\n")
+
+    assert list(json.loads(new)) == ["version", "tools", "schemas"]
+    assert new == json.dumps(json.loads(new), indent=indent) + "\n"
+
+
+def test_anchors_that_no_alias_names_stay(tmp_path: Path) -> None:
+    new = migrate(tmp_path, 'x-base: &base {p: "^x"}\nallow: &all [a]\nconstraints: {a: *base}\n')
+
+    assert "x-base: &base {p" in new
+    assert "allow: &all [a]" in new
