@@ -23,6 +23,7 @@ __all__ = ["Migrated", "as_json", "as_text", "rolled_back_json", "rolled_back_te
 
 _SCHEMA = "assay.migration_report.v1"
 _LISTED = 20
+_DIFF_CHARACTERS = 1 << 20
 _DIFF_LINES = 5_000  # finding differences takes time with the square of the length
 
 
@@ -203,6 +204,6 @@ def _diff(change: FileChange) -> str:
     if not change.changed:
         return ""
     before, after = change.before.decode(), change.after.decode()
-    if before.count("\n") > _DIFF_LINES:
+    if before.count("\n") > _DIFF_LINES or len(before) > _DIFF_CHARACTERS:
         return f"{change.path} is too long for a difference that anybody reads\n"
     return unified_diff(before, after, str(change.path).lstrip("/"))
