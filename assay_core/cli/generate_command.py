@@ -210,11 +210,10 @@ def _check_lines(check: SelfCheck) -> Iterator[str]:
     if not check.checked:
         yield "Leave one out: not possible with fewer than two runs"
         return
-    sampled = f" (a sample of {check.recorded:,})" if check.sampled else ""
-    yield (
-        f"Leave one out: {check.denied} of {check.checked} runs{sampled} would have been denied by a policy learnt "
-        "from the others"
-    )
+    runs, others = "runs", "the others"
+    if check.sampled:
+        runs, others = f"sampled runs (of {check.recorded:,})", f"the other {check.checked - 1} of the sample"
+    yield f"Leave one out: {check.denied} of {check.checked} {runs} would have been denied by a policy learnt from {others}"
     yield from (f"  {count} by {rule}" for rule, count in check.rules)
 
 

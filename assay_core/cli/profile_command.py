@@ -24,6 +24,7 @@ from assay_core.run.rewriting import check_target
 
 __all__ = ["init_profile", "merge_profiles", "show_profile", "update_profile"]
 
+_SHOWN = 20
 _SURELY_READ = 1024 * 1024  # bytes: a document of so many holds no more nodes than are read
 
 
@@ -68,8 +69,11 @@ def update_profile(
         echo_notice(notice)
     before = _known(profile)
     profile.update(found.learner, run_id, now=_now())
-    for what in profile.left_out:
+    for what in profile.left_out[:_SHOWN]:
         echo_notice(Notice(code="W_TRACE_DROPPED", message=f"left out {what}: too long to be a key of the profile"))
+    if len(profile.left_out) > _SHOWN:
+        text = f"left out {len(profile.left_out)} in all that are too long to be keys of the profile"
+        echo_notice(Notice(code="W_TRACE_DROPPED", message=text))
     for tool, times in sorted(found.learner.denied.items()):
         text = f"left out {times} call{'s' * (times != 1)} of {tool!a}: recorded as denied"
         echo_notice(Notice(code="W_TRACE_DROPPED", message=text))

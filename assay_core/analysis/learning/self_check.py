@@ -20,6 +20,8 @@ __all__ = ["Sample", "SelfCheck", "leave_one_out"]
 _MAX_EPISODES = 100
 _MAX_CALLS = 4_000
 _MAX_EPISODE_CALLS = 400
+_MAX_WORK = 10_000  # runs times tools: what is put together from halves grows with both
+_FEWEST = 10
 _SHOWN_RULES = 5
 
 
@@ -72,10 +74,13 @@ def leave_one_out(sample: Sample, knobs: Knobs) -> SelfCheck:
     """
     rules: Counter[str] = Counter()
     runs = [each for each in sample.episodes if each.tool_calls]
+    idle = len(sample.episodes) - len(runs)
+    tools = len({call.tool for run in runs for call in run.tool_calls})
+    while len(runs) > _FEWEST and len(runs) * tools > _MAX_WORK:
+        runs = runs[::2]
     denied = _halve(runs, Learner(include_denied=knobs.include_denied), knobs, rules) if len(runs) > 1 else 0
     shown = tuple(sorted(rules.items(), key=lambda each: (-each[1], each[0]))[:_SHOWN_RULES])
     checked = len(runs) if len(runs) > 1 else 0
-    idle = len(sample.episodes) - len(runs)
     return SelfCheck(checked=checked, denied=denied, recorded=max(sample.offered - idle, checked), rules=shown)
 
 

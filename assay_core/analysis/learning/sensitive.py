@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 __all__ = ["ENTROPY_THRESHOLD", "bits_per_byte", "holds_credential", "is_private_name", "may_be_secret"]
@@ -43,6 +44,7 @@ def holds_credential(text: str) -> bool:
     return _CREDENTIAL.search(text[:_SCANNED]) is not None
 
 
+@lru_cache(maxsize=4096)
 def is_private_name(name: str) -> bool:
     """Tell whether an argument of this name holds what nobody should write down: `password`, `apiKey`, `auth_token`."""
     words = [word.lower() for word in _NAME_WORDS.findall(name[:200])]

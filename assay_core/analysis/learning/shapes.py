@@ -131,7 +131,9 @@ class Shape:
         if other.always is not None:
             self.always = set(other.always) if self.always is None else self.always & other.always
         for name, inner in other.members.items():
-            self.members.setdefault(name, Shape()).merge(inner)
+            if name not in self.members:
+                self.members[name] = Shape()
+            self.members[name].merge(inner)
         if self.open or other.open or len(self.members) > _MAX_MEMBERS:
             self._open()
 
@@ -232,10 +234,13 @@ class Shape:
         if self.open:
             return
         for name, inner in value.items():
-            if name not in self.members and (_is_data(name) or len(self.members) >= _MAX_MEMBERS):
-                self._open()
-                return
-            self.members.setdefault(name, Shape()).add(inner, private=private or is_private_name(name), depth=depth + 1)
+            member = self.members.get(name)
+            if member is None:
+                if _is_data(name) or len(self.members) >= _MAX_MEMBERS:
+                    self._open()
+                    return
+                member = self.members[name] = Shape()
+            member.add(inner, private=private or is_private_name(name), depth=depth + 1)
 
     def _open(self) -> None:
         self.open, self.members, self.always = True, {}, set()
