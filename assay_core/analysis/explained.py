@@ -41,7 +41,7 @@ class Asked:
 
     suite: Path | None = None
     policy: Path | None = None
-    trace: str
+    trace: str | None = None  # None will do for a test that looks at no episode
     trace_format: str | None = None
     test: str | None = None
     episode: str | None = None
@@ -89,6 +89,8 @@ def explain_asked(asked: Asked) -> Explained:
     if policy is None and test is None:
         where = f"{asked.suite} names no policy" if asked.suite else "no policy.yaml was found here or above"
         raise UsageError(code="E_MISSING_CONFIG", message=where, remedy="name the policy with --policy")
+    if asked.trace is None:
+        return _without_trace(asked, suite, test)
     source = open_source(asked.trace, suite.settings.limits if suite else Limits())
     opened = OpenedTrace(source=source, chosen=choose_importer(drivers, source, asked.trace_format))
     episodes = _Wanted(opened, asked.episode, test)
@@ -113,6 +115,21 @@ def explain_asked(asked: Asked) -> Explained:
         not_worked_out=denials.left_out if denials else 0,
         notices=tuple(_notices(suite, policy, opened)),
     )
+
+
+def _without_trace(asked: Asked, suite: Suite | None, test: _OneTest | None) -> Explained:
+    if test is None or test.needs_episode:
+        words = f"assay explain {asked.test} --trace TRACE" if asked.test else "assay explain TRACE"
+        raise InputError(
+            code="E_TRACE_NOT_FOUND",
+            message="there is nothing to explain: no trace was given",
+            remedy=f"name the recorded trace: {words}",
+        )
+    row, verdict = test.finish()
+    return Explained(
+        trace_file="none", policy_file=None, trace=None, row=row, verdict=verdict,
+        notices=suite.notices if suite else (),
+    )  # fmt: skip
 
 
 def _notices(suite: Suite | None, policy: Policy | None, opened: OpenedTrace) -> Iterator[Notice]:

@@ -20,7 +20,7 @@ from assay_core.commandline.explanation_parts import json_document
 from assay_core.commandline.formats import Report
 from assay_core.commandline.output import color_wanted, echo_notice
 from assay_core.config import discover
-from assay_core.errors import InputError, UsageError
+from assay_core.errors import UsageError
 from assay_core.run.request import RunRequest
 
 __all__ = ["Options", "explain_files"]
@@ -56,8 +56,6 @@ def explain_files(report: Report, words: Sequence[str], options: Options) -> int
         [],
         output=report.output,
     )  # fmt: skip
-    if request.trace is None:
-        raise InputError(code="E_TRACE_NOT_FOUND", message="there is nothing to explain: no trace was given")
     suite = request.suite
     if suite is None and test is not None:
         suite = discover(Path.cwd()).suite

@@ -93,12 +93,12 @@ def totals(explained: Explained) -> str:
     """Return how many steps there are, and how they were decided."""
     told = explained.trace
     if told is None:
-        return "no policy decides these episodes"
+        return "no policy decides here"
     episodes = f"{told.episodes:,} episodes, " if told.episodes != 1 else ""
     unmet = f", {told.unmet:,} rule(s) unmet at the end" if told.unmet else ""
     warned = f", {told.warned:,} with warnings" if told.warned else ""
     decided = f"{told.steps - told.blocked:,} allowed, {told.blocked:,} blocked{warned}"
-    return f"{episodes}{told.steps:,} steps ({decided}){unmet}"
+    return f"{episodes}{told.steps:,} step{'' if told.steps == 1 else 's'} ({decided}){unmet}"
 
 
 def patches_of(explained: Explained) -> Iterator[PatchView]:

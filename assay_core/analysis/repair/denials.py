@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from assay_core.analysis.repair.situation import DeniedCall, Situation, UnmetRule
+from assay_core.analysis.repair.situation import Budget, DeniedCall, Situation, UnmetRule
 from assay_core.model import Decision, Episode, ToolCall, Violation
 from assay_core.policy import Closing, Policy, Session
 
@@ -31,6 +31,7 @@ class Denials:
     most: int = MAX_SITUATIONS
     found: dict[str, Situation] = attrs.field(factory=dict)
     left_out: int = 0  # denials that are like none of those kept, once there are enough
+    budget: Budget = attrs.field(factory=Budget)
     _counted: frozenset[str] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -51,7 +52,12 @@ class Denials:
             self.left_out += 1
             return ""
         self.found[key] = DeniedCall(
-            episode=episode, call=call, index=session.decided, session=session.fork(), decision=decision
+            episode=episode,
+            call=call,
+            index=session.decided,
+            session=session.fork(),
+            decision=decision,
+            budget=self.budget,
         )
         return key
 
@@ -66,7 +72,8 @@ class Denials:
                 self.left_out += 1
                 continue
             if key not in self.found:
-                self.found[key] = UnmetRule(episode=episode, rule=rule, others=frozenset(unmet - {rule}))
+                others = frozenset(unmet - {rule})
+                self.found[key] = UnmetRule(episode=episode, rule=rule, others=others, budget=self.budget)
             keys[rule] = key
         return keys
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
+import msgspec
 
 from assay_core.analysis.repair.denials import Denials, collect
 from assay_core.analysis.repair.ids import patch_id
@@ -17,7 +18,7 @@ from assay_core.analysis.repair.policy_edits import NoEdit, edits_for
 from assay_core.analysis.repair.policy_file import PolicyFile
 from assay_core.analysis.repair.situation import DeniedCall, Situation
 from assay_core.errors import PolicyError
-from assay_core.model import Episode
+from assay_core.model import Episode, ToolCall
 from assay_core.policy import Policy, PolicyForm
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Proposal", "propose", "propose_policy_patches"]
 
+_MAX_COMPARED = 500_000  # calls that are decided again to see what else patches change
 _MAX_LISTED = 20  # recorded calls that a patch names
 _MAX_TITLE = 60  # characters of a name in a title
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -90,8 +92,7 @@ def propose(
         if changed is not None:
             effects[key] = _Effect(changed, _concerned(base.form, changed.form), denials.found[key])
     if effects:
-        for episode in episodes:
-            _compare(base, effects.values(), episode)
+        _compare_all(base, tuple(effects.values()), episodes)
     return {key: _proposal(file.path, denials.found[key], found, effects.get(key)) for key, found in edits.items()}
 
 
@@ -105,6 +106,7 @@ class _Effect:
     allows: list[str] = attrs.field(factory=list)
     denies: list[str] = attrs.field(factory=list)
     more: dict[str, int] = attrs.field(factory=lambda: {"allows": 0, "denies": 0})
+    is_partial: bool = False  # the trace was too long to be decided to its end
 
     def note(self, kind: str, text: str) -> None:
         listed = self.allows if kind == "allows" else self.denies
@@ -116,26 +118,42 @@ class _Effect:
     def told(self, kind: str) -> tuple[str, ...]:
         listed = self.allows if kind == "allows" else self.denies
         more = self.more[kind]
-        return (*listed, f"and {more} more calls") if more else tuple(listed)
+        told = (*listed, f"and {more} more calls") if more else tuple(listed)
+        return (*told, "perhaps more: the trace is too long to be decided to its end") if self.is_partial else told
 
 
-def _compare(base: Policy, effects: Iterable[_Effect], episode: Episode) -> None:
-    """Decide an episode by each changed policy. Where nothing is denied, no patch changes anything."""
-    verdict = base.judge(episode)
-    before = {each.call_index for each in verdict.decisions if each.decision.verdict == "deny"}
-    if not before:
-        return
-    calls = episode.tool_calls
-    tools = {calls[index].tool for index in before}
-    for effect in effects:
-        if effect.tools is not None and not effect.tools & tools:
+def _compare_all(base: Policy, effects: Sequence[_Effect], episodes: Iterable[Episode]) -> None:
+    """Decide the trace by each changed policy, as far as the budget goes."""
+    left = _MAX_COMPARED
+    for episode in episodes:
+        verdict = base.judge(episode)
+        before = {each.call_index for each in verdict.decisions if each.decision.verdict == "deny"}
+        if not before:
+            continue  # where nothing is denied, no patch changes anything
+        calls = episode.tool_calls
+        tools = {calls[index].tool for index in before}
+        concerned = [each for each in effects if each.tools is None or each.tools & tools]
+        if not concerned:
             continue
-        changed = effect.policy.judge(episode).decisions
-        after = {each.call_index for each in changed if each.decision.verdict == "deny"}
-        for kind, indexes in (("allows", before - after), ("denies", after - before)):
-            for index in sorted(indexes):
-                if not _is_target(effect.situation, episode, index):
-                    effect.note(kind, f"{episode.id}[{index}] {calls[index].tool}")
+        share = min(len(calls), left // len(concerned))
+        for effect in concerned:
+            _compare(effect, episode, calls[:share], before)
+            effect.is_partial = effect.is_partial or share < len(calls)
+        left -= share * len(concerned)
+
+
+def _compare(effect: _Effect, episode: Episode, calls: Sequence[ToolCall], denied: set[int]) -> None:
+    """Note what a changed policy decides otherwise of the first calls of an episode."""
+    if not calls:
+        return
+    part = msgspec.structs.replace(episode, events=tuple(calls), complete=False)
+    changed = effect.policy.judge(part).decisions
+    after = {each.call_index for each in changed if each.decision.verdict == "deny"}
+    before = {index for index in denied if index < len(calls)}
+    for kind, indexes in (("allows", before - after), ("denies", after - before)):
+        for index in sorted(indexes):
+            if not _is_target(effect.situation, episode, index):
+                effect.note(kind, f"{episode.id}[{index}] {calls[index].tool}")
 
 
 def _is_target(situation: Situation, episode: Episode, index: int) -> bool:

@@ -47,22 +47,26 @@ def edits_for(file: PolicyFile, policy: Policy, situation: Situation) -> tuple[E
         policy: The policy that the file is.
         situation: What stands in the way.
     """
-    draft = file.draft()
-    changed = policy
     try:
-        for _ in range(_MAX_ROUNDS):
-            standing = situation.standing(changed)
-            if not standing:
-                break
-            _repair(file, draft, changed, situation, standing[0])
-            loaded = file.load(draft)
-            if loaded is None:
-                return NoEdit("with the edit that it needs the policy would not load")
-            changed = loaded
-        else:
-            return NoEdit("more rules refuse it than can be edited at once")
+        return _edits(file, policy, situation)
     except Unrepairable as obstacle:
         return NoEdit(str(obstacle))
+
+
+def _edits(file: PolicyFile, policy: Policy, situation: Situation) -> tuple[Edit, ...] | NoEdit:
+    draft = file.draft()
+    changed = policy
+    for _ in range(_MAX_ROUNDS):
+        standing = situation.standing(changed)
+        if not standing:
+            break
+        _repair(file, draft, changed, situation, standing[0])
+        loaded = file.load(draft)
+        if loaded is None:
+            return NoEdit("with the edit that it needs the policy would not load")
+        changed = loaded
+    else:
+        return NoEdit("more rules refuse it than can be edited at once")
     edits = _needed(file, edits_between(file.value, draft), situation)
     if edits is None or not _settles(file.rewritten(edits), situation):
         return NoEdit("the edit that it needs cannot be written into this file; edit the policy by hand")

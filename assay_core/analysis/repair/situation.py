@@ -10,11 +10,28 @@ import msgspec
 from assay_core.model import Decision, Episode, JsonValue, ToolCall, Violation
 from assay_core.policy import Policy, Session
 
-__all__ = ["DeniedCall", "Situation", "UnmetRule", "Unrepairable", "arguments"]
+__all__ = ["Budget", "DeniedCall", "Situation", "UnmetRule", "Unrepairable", "arguments"]
 
 
 class Unrepairable(Exception):
     """Why no automatic edit settles it, in a sentence for people."""
+
+
+@attrs.define
+class Budget:
+    """How many calls may be decided again in order to work repairs out: a trace may be long, and a repair far in."""
+
+    calls: int = 300_000
+
+    def spend(self, calls: int) -> None:
+        """Take note of calls that are to be decided.
+
+        Raises:
+            Unrepairable: there were too many already.
+        """
+        if calls > self.calls:
+            raise Unrepairable("not worked out: the trace is long; explain its episode or a part of it alone")
+        self.calls -= calls
 
 
 class Situation(Protocol):
@@ -44,6 +61,7 @@ class DeniedCall:
     index: int
     session: Session  # of the policy that denies it, just before the call
     decision: Decision
+    budget: Budget = attrs.field(factory=Budget, eq=False)
 
     def standing(self, policy: Policy) -> tuple[Violation, ...]:
         """Return the violations that deny the call under a policy."""
@@ -59,7 +77,7 @@ class DeniedCall:
         states = dict(zip((rule.id for rule in self.session.policy.sequences.rules), self.session.states, strict=True))
         wanted = [rule.id for rule in policy.sequences.rules]
         if policy.plan(self.call.tool).limits or not states.keys() >= set(wanted):
-            return _decided(policy, self.episode, self.index)
+            return _decided(policy, self.episode, self.index, self.budget)
         twin = policy.session()
         twin.states = [states[rule] for rule in wanted]
         twin.decided, twin.ran = self.session.decided, self.session.ran
@@ -75,6 +93,7 @@ class UnmetRule:
     rule: str
     others: frozenset[str]  # further rules that are unmet there, which are none of this one's business
     call: ToolCall | None = None
+    budget: Budget = attrs.field(factory=Budget, eq=False)
 
     def standing(self, policy: Policy) -> tuple[Violation, ...]:
         """Return what is unmet at the end under a policy, apart from the other rules."""
@@ -83,7 +102,7 @@ class UnmetRule:
 
     def session_under(self, policy: Policy) -> Session:
         """Return the state of a policy at the end of the episode."""
-        return _decided(policy, self.episode, len(self.episode.tool_calls))
+        return _decided(policy, self.episode, len(self.episode.tool_calls), self.budget)
 
 
 def arguments(call: ToolCall) -> JsonValue:
@@ -99,8 +118,9 @@ def arguments(call: ToolCall) -> JsonValue:
         raise Unrepairable(text) from None
 
 
-def _decided(policy: Policy, episode: Episode, calls: int) -> Session:
+def _decided(policy: Policy, episode: Episode, calls: int, budget: Budget) -> Session:
     """Return the state of a policy after the first calls of an episode."""
+    budget.spend(calls)
     session = policy.session()
     if episode.tool_definitions is not None:
         session.learn(None, episode.tool_definitions)

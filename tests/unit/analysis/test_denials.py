@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from assay_core.analysis.repair.denials import Denials, collect
-from assay_core.analysis.repair.from_denials import Proposal, propose, propose_policy_patches
+from assay_core.analysis.repair.from_denials import propose, propose_policy_patches
 from assay_core.analysis.repair.patch import Patch, patched_text
 from assay_core.analysis.repair.situation import DeniedCall
 from assay_core.documents import EditableDocument
@@ -19,10 +22,10 @@ from assay_core.model import Decision, Episode, ToolCall, ToolDefinition
 from assay_core.policy import Policy, load_policy
 from tests.reference import generate
 
+NIGHTLY = os.environ.get("ASSAY_NIGHTLY") == "1"
+
 
 def written(tmp_path: Path, policy: dict[str, Any]) -> Path:
-    import json
-
     path = tmp_path / "policy.yaml"
     path.write_text(json.dumps(policy), encoding="utf-8")
     return path
@@ -35,8 +38,6 @@ def episode_of(case: dict[str, Any], name: str = "e") -> Episode:
         calls.append(ToolCall.of(each["tool"], each.get("args"), index=index, **fields))
     definitions = None
     if case["definitions"] is not None:
-        import msgspec
-
         definitions = tuple(
             ToolDefinition(
                 name=each["name"],
@@ -87,7 +88,7 @@ def is_settled(policy: Policy | None, situation: Any) -> bool:
     return not unmet - situation.others
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(400 if NIGHTLY else 10))
 def test_a_patch_allows_its_call_and_every_edit_of_it_is_needed(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     path = written(tmp_path, generate.policy(rng))
@@ -106,7 +107,7 @@ def test_a_patch_allows_its_call_and_every_edit_of_it_is_needed(seed: int, tmp_p
             assert not is_settled(patched(proposal.patch, edits=fewer), situation), (place, proposal.patch)
 
 
-@pytest.mark.parametrize("seed", range(60, 100))
+@pytest.mark.parametrize("seed", range(400, 800 if NIGHTLY else 406))
 def test_also_allows_names_exactly_the_other_calls_that_are_newly_allowed(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     path = written(tmp_path, generate.policy(rng))
@@ -134,3 +135,201 @@ def test_also_allows_names_exactly_the_other_calls_that_are_newly_allowed(seed: 
             allows.discard(f"{situation.episode.id}[{situation.index}] {situation.call.tool}")
         assert set(proposal.patch.also_allows) == allows
         assert set(proposal.also_denies) == denies
+
+
+def proposed(tmp_path: Path, policy: dict[str, Any], *calls: ToolCall, **fields: Any) -> list[Any]:
+    """Return the one proposal for each kind of denial, with its first one."""
+    path = written(tmp_path, policy)
+    episode = Episode(id="e", events=calls, **fields)
+    return list(propose(denials_of(load_policy(path), episode), path, [episode]).values())
+
+
+def call(tool: str, args: Any = None, **fields: Any) -> ToolCall:
+    return ToolCall.of(tool, args, **fields)
+
+
+def schema_of(**properties: Any) -> dict[str, Any]:
+    return {"version": "2.0", "schemas": {"t": {"type": "object", "properties": properties}}}
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "ops"),
+    [
+        ({"enum": ["a"]}, "b", [{"op": "add", "path": "/schemas/t/properties/x/enum/-", "value": "b"}]),
+        ({"maximum": 5}, 7, [{"op": "replace", "path": "/schemas/t/properties/x/maximum", "value": 7}]),
+        ({"maxLength": 1}, "abc", [{"op": "replace", "path": "/schemas/t/properties/x/maxLength", "value": 3}]),
+        ({"type": "null"}, 1, [{"op": "replace", "path": "/schemas/t/properties/x/type", "value": ["null", "integer"]}]),
+        (
+            {"pattern": "^/srv/"},
+            "/etc/a.b",
+            [{"op": "replace", "path": "/schemas/t/properties/x/pattern", "value": r"^/srv/|^/etc/a\.b$"}],
+        ),
+        (
+            {"const": 1},
+            2,
+            [
+                {"op": "move", "path": "/schemas/t/properties/x/enum", "from": "/schemas/t/properties/x/const"},
+                {"op": "replace", "path": "/schemas/t/properties/x/enum", "value": [1, 2]},
+            ],
+        ),
+        (
+            {"not": {"const": 3}},
+            3,
+            [
+                {
+                    "op": "replace",
+                    "path": "/schemas/t/properties/x",
+                    "value": {"anyOf": [{"not": {"const": 3}}, {"const": 3}]},
+                }
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_schema_is_widened_by_the_least_for_each_keyword(
+    keyword: dict[str, Any], value: Any, ops: list[Any], tmp_path: Path
+) -> None:
+    (proposal,) = proposed(tmp_path, schema_of(x=keyword), call("t", {"x": value}))
+
+    assert [edit.document() for edit in proposal.patch.edits] == ops
+    assert proposal.patch.id.startswith("widen_schema:t:")
+
+
+def test_shared_definitions_are_left_alone(tmp_path: Path) -> None:
+    policy = schema_of(x={"$ref": "#/$defs/p"})
+    policy["schemas"]["$defs"] = {"p": {"type": "string", "pattern": "^/srv/"}}
+
+    (proposal,) = proposed(tmp_path, policy, call("t", {"x": "/etc"}))
+
+    assert [edit.path for edit in proposal.patch.edits] == ["/schemas/t/properties/x"]
+
+
+def test_what_may_be_a_secret_is_written_into_no_policy(tmp_path: Path) -> None:
+    secret = "ghp_" + "a1B2" * 9
+    policy = schema_of(x={"pattern": "^/srv/"}, password={"enum": ["a"]})
+
+    for args in ({"x": secret}, {"password": "hunter2"}):
+        (proposal,) = proposed(tmp_path, policy, call("t", args))
+        assert proposal.patch is None
+        assert "edit the schema by hand" in proposal.reason
+
+
+@pytest.mark.parametrize(
+    ("policy", "calls", "ops"),
+    [
+        ({"tools": {"allow": ["a"]}}, [("b*", None)], [("add", "/tools/allow/-", {"tool": "b*", "exact": True})]),
+        ({"allow": ["a"]}, [("b", None)], [("add", "/allow/-", "b")]),
+        ({"tools": {"allow_classes": ["k"]}}, [("b", None)], [("add", "/tools/allow", ["b"])]),
+        ({"tools": {"deny": ["x", "b*"]}}, [("bb", None)], [("remove", "/tools/deny/1", None)]),
+        (
+            {"tools": {"deny_classes": ["k"]}, "tool_classes": {"b": ["k", "l"]}},
+            [("b", None)],
+            [("remove", "/tool_classes/b/0", None)],
+        ),
+        (
+            {
+                "tools": {"deny_classes": ["k"], "approval_required_classes": ["k"]},
+                "tool_classes": {"b": ["k"]},
+            },
+            [("b", None)],
+            [("remove", "/tools/deny_classes/0", None)],
+        ),
+        ({"limits": {"max_tool_calls_total": 1}}, [("b", None)] * 2, [("replace", "/limits/max_tool_calls_total", 2)]),
+        ({"limits": {"per_tool": {"b": 1}}}, [("b", None)] * 2, [("replace", "/limits/per_tool/b", 2)]),
+        (
+            {"limits": {"per_tool": {"b": {"max": 1, "per": "1s"}}}},
+            [("b", 0.0), ("b", 10.0)],
+            [("replace", "/limits/per_tool/b/max", 2)],
+        ),
+        (
+            {"sequences": [{"type": "max_calls", "tool": "b", "max": 1}]},
+            [("b", None)] * 2,
+            [("replace", "/sequences/0/max", 2)],
+        ),
+        ({"sequences": [{"type": "blocklist", "pattern": "b"}]}, [("b", None)], [("remove", "/sequences/0", None)]),
+        (
+            {"sequences": [{"type": "after", "trigger": "a", "then": "b", "within": 1}]},
+            [("a", None), ("c", None), ("c", None), ("b", None)],
+            [("replace", "/sequences/0/within", 3)],
+        ),
+        ({"sequences": [{"type": "require", "tool": "z"}]}, [("b", None)], [("remove", "/sequences/0", None)]),
+        (
+            {"sequences": [{"type": "sequence", "tools": ["a", "b"], "strict": True}]},
+            [("a", None), ("c", None), ("b", None)],
+            [("replace", "/sequences/0/strict", False)],
+        ),
+    ],
+)
+def test_each_kind_of_rule_has_its_smallest_edit(
+    policy: dict[str, Any], calls: list[Any], ops: list[Any], tmp_path: Path
+) -> None:
+    recorded = [call(tool, {}, index=index, ts_ms=when) for index, (tool, when) in enumerate(calls)]
+
+    found = proposed(tmp_path, {"version": "2.0", **policy}, *recorded)
+
+    assert [[(edit.op, edit.path, edit.value) for edit in each.patch.edits] for each in found] == [ops]
+
+
+def test_a_tool_without_a_schema_gets_one_in_the_form_of_the_call(tmp_path: Path) -> None:
+    policy = {"version": "2.0", "enforcement": {"unconstrained_tools": "deny"}}
+
+    (proposal,) = proposed(tmp_path, policy, call("t", {"path": "/srv/x/y"}))
+
+    (edit,) = proposal.patch.edits
+    assert edit.path == "/schemas"
+    assert edit.value["t"]["required"] == ["path"]  # type: ignore[index, call-overload]  # an object
+    assert "$ref" not in json.dumps(edit.value)
+
+
+@pytest.mark.parametrize(
+    ("policy", "recorded", "words"),
+    [
+        ({"tools": {"deny": ["z"]}}, call("d\u0435l", {}), "outside printable ASCII"),
+        ({"tools": {"allow": ["z"]}}, call(" a", {}), "white space"),
+        ({"constraints": {"t": {"x": "^a"}}}, call("t", {"x": "b"}), "assay policy migrate"),
+    ],
+)
+def test_where_no_edit_will_do_it_is_said_why(
+    policy: dict[str, Any], recorded: ToolCall, words: str, tmp_path: Path
+) -> None:
+    (proposal,) = proposed(tmp_path, {"version": "2.0", **policy}, recorded)
+
+    assert proposal.patch is None
+    assert words in proposal.reason
+
+
+def test_hostile_names_make_ids_that_a_shell_takes(tmp_path: Path) -> None:
+    policy = {"version": "2.0", "tools": {"allow": ["a"]}}
+
+    for name in ("$(rm -rf ~)", "a b;c|d", "`x`", "x" * 900):
+        (proposal,) = proposed(tmp_path, policy, call(name, {}))
+        assert proposal.patch is not None
+        assert all(each.isalnum() or each in "_./@+=:-" for each in proposal.patch.id)
+
+
+def test_comments_and_shared_yaml_stay_right(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        'version: "2.0"\nschemas:\n  # why\n  a: &s {type: object, properties: {n: {maximum: 1}}}  # one\n  b: *s\n',
+        encoding="utf-8",
+    )
+    episode = Episode(id="e", events=(call("a", {"n": 2}), call("b", {"n": 2}, index=1)))
+
+    first, second = propose_policy_patches(load_policy(path), path, [episode])
+
+    changed = patched(first)
+    assert changed is not None
+    assert [each.verdict for each in decisions(changed, episode)] == ["allow", "allow"]
+    assert first.also_allows == ("e[1] b",)
+    assert "# why" in path.with_name("patched.yaml").read_text(encoding="utf-8")
+    assert second.also_allows == ("e[0] a",)
+
+
+def test_a_file_that_has_changed_since_gets_no_patch(tmp_path: Path) -> None:
+    path = written(tmp_path, {"version": "2.0", "tools": {"allow": ["a"]}})
+    policy = load_policy(path)
+    path.write_text('version: "2.0"\ntools: {allow: [b]}\n', encoding="utf-8")
+
+    with pytest.raises(AssayError) as caught:
+        propose_policy_patches(policy, path, iter([Episode(id="e", events=(call("z"),))]))
+
+    assert caught.value.code == "E_PATCH_FAILED"
