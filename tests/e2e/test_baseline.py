@@ -86,6 +86,16 @@ def test_a_baseline_is_the_same_bytes_for_the_same_run(project: Path) -> None:
     assert document(project, "one.json")["created_at"] == "2023-11-14T22:13:20+00:00"
 
 
+def test_rows_of_the_policy_are_no_part_of_a_baseline(project: Path) -> None:
+    (project / "policy.yaml").write_text('version: "2.0"\ntools: {deny: [refund]}\n')
+    (project / "eval.yaml").write_text(SUITE.replace("policy: null", "policy: policy.yaml"))
+    run(project, "good.jsonl", "--export-baseline", "base.json")
+
+    assert any(row["test_id"].startswith("policy:") for row in document(project)["results"])
+    body = document(project, "base.json")
+    assert {each["test_id"] for each in body["entries"]} == {"parcel", "polite"} == {*body["x-assay"]["tests"]}
+
+
 def test_an_unchanged_run_passes(project: Path) -> None:
 
     done = run(project, "good.jsonl", "--baseline", "base.json", "--strict")

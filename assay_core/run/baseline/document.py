@@ -62,6 +62,8 @@ def read_baseline(path: Path) -> Baseline:
             a wrong type, a number that is none, an entry that stands twice; E_DOCUMENT_LIMIT beyond 10 MiB.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would keep the run waiting
+            raise OSError(0, "not a file")
         with path.open("rb") as stream:
             data = stream.read(SIZE_LIMIT + 1)
     except OSError as reason:
