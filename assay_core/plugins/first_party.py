@@ -45,6 +45,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     },
     "assay.reporters": {
         "console": "assay-reporter-console",
+        "evidence": "assay-reporter-evidence",
         "history": "assay-reporter-history",
         "job-summary": "assay-reporter-markdown",
         "junit": "assay-reporter-junit",

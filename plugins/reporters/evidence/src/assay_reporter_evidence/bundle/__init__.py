@@ -1,0 +1,1 @@
+"""Bundles: a manifest and events in a small archive that anyone can check."""

@@ -1,0 +1,1 @@
+"""Where evidence comes from: runs, profiles, decision logs, traces."""
