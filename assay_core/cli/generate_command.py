@@ -213,7 +213,8 @@ def _check_lines(check: SelfCheck) -> Iterator[str]:
     runs, others = "runs", "the others"
     if check.sampled:
         runs, others = f"sampled runs (of {check.recorded:,})", f"the other {check.checked - 1} of the sample"
-    yield f"Leave one out: {check.denied} of {check.checked} {runs} would have been denied by a policy learnt from {others}"
+    head = f"Leave one out: {check.denied} of {check.checked} {runs}"
+    yield f"{head} would have been denied by a policy learnt from {others}"
     yield from (f"  {count} by {rule}" for rule, count in check.rules)
 
 
