@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -77,10 +78,10 @@ class Wire:
         self.server({"jsonrpc": "2.0", "id": listing["id"], "result": {"tools": tools}})
         self.at_client()
 
-    def at_server(self) -> list[dict[str, JsonValue]]:
+    def at_server(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(line) for line in self.raw_at_server().splitlines()]
 
-    def at_client(self) -> list[dict[str, JsonValue]]:
+    def at_client(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(line) for line in _read(self.ends[1][0]).splitlines()]
 
     def raw_at_server(self) -> bytes:
@@ -103,11 +104,11 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
-def call(frame_id: int | str, tool: str, args: JsonValue = None) -> dict[str, JsonValue]:
+def call(frame_id: int | str, tool: str, args: JsonValue = None) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": frame_id, "method": "tools/call", "params": {"name": tool, "arguments": args or {}}}
 
 
-def answer(frame_id: int | str, text: str = "done") -> dict[str, JsonValue]:
+def answer(frame_id: int | str, text: str = "done") -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": frame_id, "result": {"content": [{"type": "text", "text": text}]}}
 
 
@@ -152,7 +153,7 @@ def test_a_denied_call_never_reaches_the_server_and_is_answered(wire: Wire) -> N
     result = reply["result"]
     assert isinstance(result, dict)
     assert result["isError"] is True
-    assert result["structuredContent"]["error_code"] == "E_TOOL_DENIED"  # type: ignore[index,call-overload]
+    assert result["structuredContent"]["error_code"] == "E_TOOL_DENIED"
 
 
 def test_every_call_is_recorded_before_it_goes_anywhere(wire: Wire) -> None:
@@ -162,7 +163,7 @@ def test_every_call_is_recorded_before_it_goes_anywhere(wire: Wire) -> None:
 
     assert wire.at_server() == []
     (reply,) = wire.at_client()
-    assert reply["result"]["structuredContent"]["error_code"] == "E_LOG_UNWRITABLE"  # type: ignore[index,call-overload]
+    assert reply["result"]["structuredContent"]["error_code"] == "E_LOG_UNWRITABLE"
     wire.log.full = False
     wire.client(call(1, "read"))
     assert len(wire.at_server()) == 1
@@ -179,7 +180,7 @@ def test_a_call_that_was_not_recorded_does_not_count_as_made(wires: list[Wire]) 
     wire.client(call(4, "exec"))
 
     (reply,) = wire.at_client()
-    assert reply["result"]["structuredContent"]["error_code"] == "E_SEQUENCE_VIOLATION"  # type: ignore[index,call-overload]
+    assert reply["result"]["structuredContent"]["error_code"] == "E_SEQUENCE_VIOLATION"
 
 
 def test_an_id_in_flight_is_not_used_twice(wire: Wire) -> None:
@@ -212,8 +213,8 @@ def test_a_tool_that_changes_is_refused_and_hidden_until_it_is_what_it_was(wire:
     for number, tools in enumerate((changed, TOOLS)):
         wire.client({"jsonrpc": "2.0", "id": number, "method": "tools/list"})
         wire.server({"jsonrpc": "2.0", "id": number, "result": {"tools": tools}})
-        shown = wire.at_client()[0]["result"]["tools"]  # type: ignore[index,call-overload]
-        assert [each["name"] for each in shown] == ([] if number == 0 else ["read"])  # type: ignore[index,call-overload,union-attr]
+        shown = wire.at_client()[0]["result"]["tools"]
+        assert [each["name"] for each in shown] == ([] if number == 0 else ["read"])
         wire.at_server()
         wire.client(call(f"c{number}", "read"))
         assert len(wire.at_server()) == number
@@ -237,7 +238,7 @@ def test_a_server_may_ask_only_what_the_policy_lets_it_ask(wires: list[Wire]) ->
     assert [each["id"] for each in wire.at_client()] == [1, 3]
     (refusal,) = wire.at_server()
     assert refusal["id"] == 2
-    assert refusal["error"]["data"]["origin"] == "assay"  # type: ignore[index,call-overload]
+    assert refusal["error"]["data"]["origin"] == "assay"
     wire.client({"jsonrpc": "2.0", "id": 1, "result": {"roots": []}}, {"jsonrpc": "2.0", "id": 2, "result": {}})
     assert [each["id"] for each in wire.at_server()] == [1]
 
@@ -250,7 +251,7 @@ def test_requests_that_a_result_embeds_are_decided_as_requests_of_the_server(wir
     wire.server({"jsonrpc": "2.0", "id": 1, "result": {"resultType": "input_required", "inputRequests": wanted}})
 
     (reply,) = wire.at_client()
-    assert reply["result"]["structuredContent"]["error_code"] == "E_SERVER_REQUEST_DENIED"  # type: ignore[index,call-overload]
+    assert reply["result"]["structuredContent"]["error_code"] == "E_SERVER_REQUEST_DENIED"
 
 
 def test_an_answer_that_the_policy_refuses_is_withheld(wires: list[Wire]) -> None:
@@ -260,7 +261,7 @@ def test_an_answer_that_the_policy_refuses_is_withheld(wires: list[Wire]) -> Non
     wire.server(answer(1, "AKIAABCDEFGHIJKLMNOP"), answer(2))
 
     first, second = wire.at_client()
-    assert first["result"]["structuredContent"]["error_code"] == "E_RESPONSE_DENIED"  # type: ignore[index,call-overload]
+    assert first["result"]["structuredContent"]["error_code"] == "E_RESPONSE_DENIED"
     assert second == answer(2)
 
 
@@ -274,7 +275,7 @@ def test_a_call_that_is_not_answered_in_time_is_answered_once_and_cancelled(wire
     assert wire.gateway.tick() is None
 
     (reply,) = wire.at_client()
-    assert reply["result"]["structuredContent"]["error_code"] == "E_TIMEOUT"  # type: ignore[index,call-overload]
+    assert reply["result"]["structuredContent"]["error_code"] == "E_TIMEOUT"
     assert [each["method"] for each in wire.at_server()] == ["notifications/cancelled"]
     wire.server(answer(1))
     assert wire.at_client() == []
@@ -289,8 +290,8 @@ def test_requests_are_counted_apart_from_calls(wires: list[Wire]) -> None:
 
     assert [each["id"] for each in wire.at_server()] == [1]
     denied, refused = wire.at_client()
-    assert denied["result"]["structuredContent"] == {"status": "deny", "error_code": "E_RATE_LIMIT"}  # type: ignore[index,call-overload]
-    assert refused["error"]["data"]["reason"] == "rate-limit"  # type: ignore[index,call-overload]
+    assert denied["result"]["structuredContent"] == {"status": "deny", "error_code": "E_RATE_LIMIT"}
+    assert refused["error"]["data"]["reason"] == "rate-limit"
 
 
 def test_a_dry_run_lets_through_what_it_says_it_would_deny(wires: list[Wire]) -> None:
@@ -310,17 +311,17 @@ def test_what_a_server_prints_is_no_frame_and_an_answer_it_garbles_ends_the_wait
 
     (reply,) = wire.at_client()
     assert reply["id"] == 1
-    assert reply["error"]["data"]["reason"] == "duplicate-key"  # type: ignore[index,call-overload]
+    assert reply["error"]["data"]["reason"] == "duplicate-key"
 
 
 def test_the_stateless_protocol_is_answered_in_its_own_shape(wires: list[Wire]) -> None:
     wires.append(Wire({"tools": {"deny": ["exec"]}}))
     request = call(1, "exec")
-    request["params"]["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}  # type: ignore[index,call-overload]
+    request["params"]["_meta"] = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 
     wires[0].client(request)
 
     (listing,) = wires[0].at_server()
-    assert listing["params"]["_meta"] == request["params"]["_meta"]  # type: ignore[index,call-overload]
+    assert listing["params"]["_meta"] == request["params"]["_meta"]
     (reply,) = wires[0].at_client()
-    assert reply["result"]["resultType"] == "complete"  # type: ignore[index,call-overload]
+    assert reply["result"]["resultType"] == "complete"
