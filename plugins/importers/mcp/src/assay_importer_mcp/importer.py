@@ -19,6 +19,7 @@ from assay_importer_mcp.records import RecordReader
 from assay_importer_mcp.redaction import without_secrets
 from assay_importer_mcp.session import Session
 from assay_importer_mcp.sniffing import is_document, likelihood
+from assay_importer_mcp.streams import StreamReader, is_stream
 
 __all__ = ["McpImporter"]
 
@@ -57,7 +58,13 @@ class _Reader:
         self._over: list[Episode] = []
 
     def episodes(self) -> Iterator[Episode]:
-        if is_document(self._source):
+        if is_stream(self._source):
+            stream = StreamReader(self._source, self._records, self._report)
+            for message, raw in stream.messages(lambda line, number: self._read(line, number, transport=False)):
+                self._take(message, raw)
+                over, self._over = self._over, []
+                yield from over
+        elif is_document(self._source):
             for message, item in self._in_order():
                 self._take(message, item)
         else:

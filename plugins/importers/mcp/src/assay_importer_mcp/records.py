@@ -173,6 +173,18 @@ class RecordReader:
         if data is not None:
             yield from self._read_payload(data, line, "server", ts_ms)
 
+    def read_stream_data(self, data: bytes, line: int) -> Iterator[Message]:
+        """Yield the messages in the data of one event that a server sent.
+
+        Raises:
+            RecordError: it is no text, or a message that is wrong.
+        """
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise RecordError("the data of an event is not UTF-8") from error
+        yield from self._read_payload(msgspec.Raw(msgspec.json.encode(text)), line, "server", None)
+
     def _read_body(self, raw: msgspec.Raw, line: int, sender: Sender, ts_ms: float | None) -> Iterator[Message]:
         """Read a message, or the HTTP request or response that carries it in its `body`."""
         if bytes(raw)[:1] in (b"[", b'"'):

@@ -18,6 +18,7 @@ _HEAD = 64 * 1024
 _JSONRPC = re.compile(rb'"jsonrpc"\s*:\s*"2\.0"')
 _TRANSPORT = re.compile(rb'"transport"\s*:\s*"(?:%s)"' % b"|".join(name.encode() for name in sorted(TRANSPORTS)))
 _WIRE = re.compile(rb'"dir(?:ection)?"\s*:\s*"(?:%s)"' % b"|".join(name.encode() for name in sorted(DIRECTIONS)))
+_EVENT = re.compile(rb"(?m)^data:[ \t]*[{\[]")
 _DOCUMENT = re.compile(rb'\{\s*"(?:transport|entries|events)"\s*:')
 _ENTRY = re.compile(rb'"direction"\s*:\s*"(?:request|response|notification)"')
 
@@ -25,6 +26,8 @@ _ENTRY = re.compile(rb'"direction"\s*:\s*"(?:request|response|notification)"')
 def likelihood(head: bytes) -> int:
     """Return 0 to 100."""
     text = head.lstrip(b" \t\r\n")
+    if _EVENT.search(head):
+        return 90 if _JSONRPC.search(head) else 0
     if not text.startswith((b"{", b"[")):
         return 0
     line = text.split(b"\n", 1)[0]
