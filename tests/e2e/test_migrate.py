@@ -99,6 +99,22 @@ def test_a_project_is_migrated_whole_and_loads_without_a_notice_of_old_forms(pro
     assert (project / "policies" / "order.yaml").read_text() == "- read_file\n- search  # last\n"
 
 
+@pytest.mark.parametrize("response", ["Paris it is", "London it is"])
+def test_a_run_says_the_same_before_and_after(project: Path, response: str) -> None:
+    (project / "traces" / "a.jsonl").write_text(json.dumps(TRACE | {"response": response}) + "\n")
+    words = ("run", "traces/a.jsonl", "--store", "none", "--quiet", "--out-dir")
+
+    before = assay(*words, "before", cwd=project)
+    assay("migrate", cwd=project)
+    after = assay(*words, "after", cwd=project)
+
+    rows = [json.loads((project / name / "run.json").read_bytes())["results"] for name in ("before", "after")]
+    kept = [[(each["test_id"], each["status"], each["score"], each["message"]) for each in run] for run in rows]
+    assert len(kept[0]) == 4
+    assert kept[0] == kept[1]
+    assert before.exit_code == after.exit_code == (0 if "Paris" in response else 1)
+
+
 def test_a_second_run_changes_nothing(project: Path) -> None:
     assay("migrate", cwd=project)
     before = contents(project)
