@@ -20,12 +20,12 @@ from assay_core.cli.coverage_inputs import Inputs, declared_tools, read_inputs
 from assay_core.cli.coverage_markdown import policy_markdown, tools_markdown
 from assay_core.cli.coverage_text import policy_text, tools_text
 from assay_core.commandline.formats import Report
-from assay_core.commandline.output import color_wanted, json_text, paint, write_err
+from assay_core.commandline.output import color_wanted, echo_notice, json_text, paint, write_err
 from assay_core.commandline.overwriting import refuse_overwriting
 from assay_core.commandline.visible import sanitise
 from assay_core.documents import write_atomic
 from assay_core.errors import UsageError
-from assay_core.model import JsonObject
+from assay_core.model import JsonObject, Notice
 from assay_core.run.baseline.document import check_target
 from assay_core.run.keeping import now_s
 from assay_core.trace import SpooledSource, open_source
@@ -105,6 +105,9 @@ def _measured(inputs: Inputs, words: CoverageWords, declared: Sequence[str]) -> 
     before = figures_in(Path(words.baseline), inputs.name) if words.baseline is not None else {}
     assert inputs.policy is not None and inputs.policy_file is not None  # noqa: S101, PT018 - the caller looked
     found = cover(inputs.policy, inputs.episodes(), words.min_coverage or 0.0, declared=declared)
+    if found.incomplete:
+        text = f"{found.incomplete} episode(s) have no end; rules that wait for it stay open"
+        echo_notice(Notice(code="W_TRACE_INCOMPLETE", message=text))
     changed = changes(before, found)
     return Covered(
         report=found,

@@ -125,6 +125,8 @@ def _gaps(report: CoverageReport) -> Iterator[str]:
 def _branches(schemas: Sequence[SchemaCoverage]) -> Iterator[str]:
     lines = [f"{each.tool} {words}" for each in schemas if each.calls for words in branch_words(each)]
     yield from _block("schema branches never reached", lines, limit=200)
+    cut = [each.tool for each in schemas if each.truncated]
+    yield from _block("schemas with more branches than are measured", cut)
 
 
 def _routes(routes: Sequence[Route], top: int, left_out: int) -> Iterator[str]:

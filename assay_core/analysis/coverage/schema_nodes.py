@@ -73,9 +73,10 @@ class Step:
         """Note the branches that a value reaches, and what to look at next."""
         raise NotImplementedError
 
-    def names(self) -> Iterable[str] | None:
-        """Return names of which an object has one if the step finds anything; None where that cannot be said."""
-        return None
+    def take_all(self, values: list[object], reached: set[int], visits: list[Visit]) -> None:
+        """Do the same for every element of an array."""
+        for value in values:
+            self.take(value, reached, visits)
 
 
 class Surely(Step):
@@ -163,10 +164,6 @@ class Named(Step):
                     reached.add(branch)
                     visits.append((target, value[name]))
 
-    def names(self) -> Iterable[str] | None:
-        """Return the names that still lead to something new."""
-        return None if self._live_patterns or self._live_rest else self._live.keys()
-
     def _edges(self) -> Iterator[tuple[int, Node]]:
         yield from self._names.values()
         yield from ((branch, target) for _, branch, target in self._patterns)
@@ -220,8 +217,8 @@ class Sized(Step):
         if self._live_rest is not None and len(value) > self._live_rest[0]:
             start, branch, target = self._live_rest
             reached.add(branch)
-            if target.active:
-                visits += [(target, element) for element in value[start:]]
+            for step in target.active:
+                step.take_all(value[start:] if start else value, reached, visits)
 
     def _edges(self) -> Iterator[tuple[int, int, Node]]:
         yield from self._places
@@ -258,6 +255,17 @@ class Enumerated(Step):
         for name, branch in self._types:
             if _is_of(name, value):
                 reached.add(branch)
+
+    def take_all(self, values: list[object], reached: set[int], visits: list[Visit]) -> None:
+        """Look which members the elements are: where only texts are left, at once."""
+        if self._only_texts and not self._types:
+            try:
+                reached.update(self._members[key] for key in self._members.keys() & values)
+            except TypeError:  # some elements are arrays or objects
+                pass
+            else:
+                return
+        super().take_all(values, reached, visits)
 
 
 class Members(Step):

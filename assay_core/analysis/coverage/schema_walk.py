@@ -13,7 +13,6 @@ from assay_core.policy.matching.schemas import CompiledSchema
 __all__ = ["SchemaCoverage", "SchemaWalk"]
 
 _decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 _PRUNE_ALWAYS = 32  # calls; later only now and then
 _PRUNE_EVERY = 1024
 
@@ -52,14 +51,13 @@ class SchemaWalk:
     few that show something new.
     """
 
-    __slots__ = ("_calls", "_needles", "_pruned_at", "_reached", "_tree")
+    __slots__ = ("_calls", "_pruned_at", "_reached", "_tree")
 
     def __init__(self, schema: CompiledSchema) -> None:
         self._tree = SchemaTree(schema)
         self._reached: set[int] = set()
         self._calls = 0
         self._pruned_at = -1
-        self._needles: tuple[bytes, ...] | None = None  # arguments without any of them show nothing new
         self._prune()
 
     @property
@@ -69,16 +67,15 @@ class SchemaWalk:
 
     def look(self, call: ToolCall) -> bool:
         """Note what the arguments of a call reach; return whether anything is left to find."""
-        raw = call.args_json
-        if self._needles is not None and self._shows_nothing(raw, self._needles):
-            return True
         self._calls += 1
         try:
-            value: object = _decode(raw) if raw is not None else {}
+            value: object = _decode(call.args_json) if call.args_json is not None else {}
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return True  # no JSON reaches nothing; the policy denies it
         reached = self._reached
-        visits: list[Visit] = [(self._tree.root, value)]
+        visits: list[Visit] = []
+        for step in self._tree.root.active:
+            step.take(value, reached, visits)
         while visits:
             node, value = visits.pop()
             for step in node.active:
@@ -88,18 +85,6 @@ class SchemaWalk:
         if self._calls < _PRUNE_ALWAYS or self._calls % _PRUNE_EVERY == 0:
             self._prune()
         return not self.is_done
-
-    @staticmethod
-    def _shows_nothing(raw: bytes | None, needles: tuple[bytes, ...]) -> bool:
-        """Tell quickly whether arguments have none of the names; with escapes in them one has to look."""
-        if raw is None:
-            return True
-        if b"\\" in raw:
-            return False
-        for needle in needles:  # noqa: SIM110 - a generator would cost more than the search
-            if needle in raw:
-                return False
-        return True
 
     def coverage(self, tool: str, calls: int) -> SchemaCoverage:
         """Return what was reached.
@@ -130,14 +115,3 @@ class SchemaWalk:
         for node in tree.nodes.values():
             node.active = [step for step in node.steps if step.prune(reached, needed)] if node in needed else []
         self._pruned_at = len(reached)
-        self._needles = self._needles_now()
-
-    def _needles_now(self) -> tuple[bytes, ...] | None:
-        """Return what JSON of arguments holds if the top of the schema leads to anything new; None: not known."""
-        found: set[bytes] = set()
-        for step in self._tree.root.active:
-            names = step.names()
-            if names is None:
-                return None
-            found.update(_encode(name) for name in names)
-        return tuple(sorted(found)) if all(b"\\" not in each for each in found) else None

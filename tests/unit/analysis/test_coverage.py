@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay_core.analysis.coverage import cover
+from assay_core.analysis.coverage import cover, measure, observe, tool_use
 from assay_core.errors import InputError
 from assay_core.model import Episode, ToolCall
 from assay_core.policy import Policy, load_policy
@@ -13,7 +13,7 @@ def policy_of(**sections: object) -> Policy:
 
 
 def episode_of(*tools: str, complete: bool = True, **args: object) -> Episode:
-    calls = tuple(ToolCall.of(tool, dict(args), index=place) for place, tool in enumerate(tools))
+    calls = tuple(ToolCall.of(tool, dict(args), index=place) for place, tool in enumerate(tools))  # type: ignore[arg-type]  # JSON by the tests
     return Episode(id="e", events=calls, complete=complete)
 
 
@@ -38,7 +38,7 @@ def test_the_worked_example_of_the_format_gives_its_figures() -> None:
         "untriggered_rules": [],
     }
     assert (report["overall_coverage_pct"], report["meets_threshold"], report["threshold"]) == (83.33, True, 80.0)
-    assert [(gap["tool"], gap["severity"]) for gap in report["high_risk_gaps"]] == [("c", "high")]  # type: ignore[index, union-attr]  # a list of objects
+    assert [(gap["tool"], gap["severity"]) for gap in report["high_risk_gaps"]] == [("c", "high")]  # type: ignore[index, union-attr, call-overload]  # a list of objects
 
 
 def test_a_rule_counts_once_it_was_exercised_and_not_before() -> None:
@@ -116,3 +116,62 @@ def test_an_episode_without_calls_breaks_a_rule_that_requires_one() -> None:
     report = cover(policy, [Episode(id="e")])
 
     assert [each.code for each in report.violations] == ["E_SEQUENCE_VIOLATION"]
+
+
+def test_rules_are_held_violated_open_or_not_exercised_and_name_lists_are_told_too() -> None:
+    policy = policy_of(
+        tools={"deny": ["c"], "approval_required": ["a"]},
+        sequences=[
+            {"type": "before", "first": "a", "then": "b"},
+            {"type": "require", "tool": "z"},
+            {"type": "max_calls", "tool": "a", "max": 0},
+            {"type": "after", "trigger": "q", "then": "r", "within": 1},
+        ],
+    )
+
+    report = cover(policy, [episode_of("a", "b", complete=False)])
+
+    states = {rule["rule"]: rule["state"] for rule in report.document()["rules"]}  # type: ignore[index, union-attr, call-overload]  # a list of objects
+    assert states == {
+        "after:q->r@1": "not_exercised",
+        "before:a->b": "held",
+        "max_calls:a<=0": "violated",
+        "require:z": "open",
+        "tools.approval_required:a": "decided_elsewhere",
+        "tools.deny:c": "held",
+        "tools.names": "held",
+    }
+    assert report.incomplete == 1
+
+
+def test_routes_are_pairs_within_an_episode() -> None:
+    policy = policy_of(tools={"deny": ["c"]})
+
+    report = cover(policy, [episode_of("a", "b", "a", "b"), episode_of("b")])
+
+    assert [(route.source, route.target, route.count) for route in report.routes] == [("a", "b", 2), ("b", "a", 1)]
+
+
+def test_what_is_listed_is_bounded_and_what_is_counted_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "MAX_LISTED", 3)
+    monkeypatch.setattr(tool_use, "_MAX_ROUTES", 2)
+    policy = policy_of(tools={"deny": ["c*"]})
+
+    report = cover(policy, [episode_of("c1", "c2", "c3"), episode_of("c4", "c5"), episode_of("c1", "c2")])
+
+    assert (len(report.violations), report.violation_count, report.denied) == (3, 7, 7)
+    assert [(route.source, route.target, route.count) for route in report.routes] == [("c1", "c2", 2), ("c2", "c3", 1)]
+    assert report.routes_left_out == 1
+
+
+def test_without_a_policy_the_tools_and_their_classes_are_told() -> None:
+    calls = (
+        ToolCall.of("a", {}, index=0, extra={"tool_classes": ["sink:net", " ", 3, "sink:net "]}),
+        ToolCall.of("", {}, index=1),
+    )
+
+    report = observe([Episode(id="e", events=calls)], declared=["a", "b"])
+
+    assert (report.seen, report.unknown, report.unused) == (("(no name)", "a"), ("(no name)",), ("b",))
+    assert (report.classes_seen, report.without_class) == (("sink:net",), ("(no name)",))
+    assert [route.document() for route in report.routes] == [{"from": "a", "to": "", "count": 1}]

@@ -124,7 +124,7 @@ def test_arguments_that_are_no_object_and_no_json_reach_nothing() -> None:
 
 
 def test_more_branches_than_are_measured_are_announced() -> None:
-    schema = {"properties": {f"p{number}": {} for number in range(MAX_BRANCHES + 1)}}
+    schema: dict[str, Any] = {"properties": {f"p{number}": {} for number in range(MAX_BRANCHES + 1)}}
 
     found = SchemaWalk(compile_schema(schema)).coverage("t", 0)
 

@@ -441,6 +441,17 @@ def test_routes_top_limits_what_people_see_and_nothing_else(project: Project) ->
     assert len(found["routes"]["routes_seen"]) == 3
 
 
+def test_an_episode_without_an_end_is_announced(project: Project) -> None:
+    start = '{"type":"episode_start","episode_id":"e","timestamp":1,"input":{"prompt":"p"}}\n'
+    call = '{"type":"tool_call","episode_id":"e","step_id":"s","timestamp":2,"tool_name":"read","args":{}}\n'
+    project.write("t.jsonl", start + call)
+
+    done = project.coverage("t.jsonl", "--format", "json")
+
+    assert (done.code, done.document["incomplete_episodes"]) == (0, 1)
+    assert "warning[W_TRACE_INCOMPLETE]" in done.err
+
+
 def test_a_github_summary_folds_what_is_long(project: Project) -> None:
     out = project.coverage("--format", "github").out
 
