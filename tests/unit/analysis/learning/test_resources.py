@@ -40,7 +40,7 @@ def placed(runs_seen: int, runs: int, **knobs: object) -> tuple[str, tuple[str, 
 
 
 def test_profile_places_by_the_lower_bound_of_wilson() -> None:
-    assert placed(10, 10) == ("allow", ("wilson_lb 0.72 (z=1.96)", "laplace 0.92 (α=1.0, 10/10)"))  # noqa: RUF001
+    assert placed(10, 10) == ("allow", ("wilson_lb 0.72 (z=1.96)", "laplace 0.92 (α=1.0, 10/10)"))  # noqa: RUF001 - the letter the format has
     assert placed(7, 7)[0] == "needs_review"
     assert placed(1, 10)[0] == "skip"
     assert placed(1, 10, new_is_risky=True)[0] == "needs_review"
