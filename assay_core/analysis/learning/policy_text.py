@@ -44,7 +44,7 @@ def policy_json(draft: Draft) -> JsonObject:
     """Return the policy for JSON, with what speaks for each rule under `x-learnt`."""
     rules: JsonObject = {
         entry.name: {
-            "support": entry.support,
+            "support": _hidden(entry.support),
             **({"confidence": round(entry.confidence, 4)} if entry.confidence is not None else {}),
             **({"notes": list(entry.notes)} if entry.notes else {}),
             **({"placing": entry.placing} if entry.placing != "allow" else {}),
@@ -52,8 +52,8 @@ def policy_json(draft: Draft) -> JsonObject:
         for entry in draft.entries
         if entry.placing != "skip"
     }
-    left_out = [{"what": what, "why": why} for what, why in draft.left_out]
-    learnt: JsonObject = {"from": list(draft.sources), "rules": rules, "left_out": left_out}
+    left_out = [{"what": _hidden(what), "why": why} for what, why in draft.left_out]
+    learnt: JsonObject = {"from": [_hidden(source) for source in draft.sources], "rules": rules, "left_out": left_out}
     return {**policy_of(draft), "x-learnt": learnt}
 
 
@@ -123,5 +123,9 @@ def _remarks(entry: DraftEntry, indent: int) -> Iterator[str]:
 
 
 def _short(text: str) -> str:
-    shown = comment(text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…")
-    return "(hidden: it may be a secret)" if holds_credential(text) else shown
+    return comment(_hidden(text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"))
+
+
+def _hidden(text: str) -> str:
+    """Return a remark, unless it holds a secret: a tool or a file may be named after one."""
+    return "(hidden: it may be a secret)" if holds_credential(text) else text

@@ -180,3 +180,16 @@ def test_targets_stand_in_the_policy_or_are_left_out_with_a_reason(
     assert all(why for _, why in draft.left_out)
     assert not [each for each in policy.notices if each.code not in ("W_POLICY_REVIEW", "W_POLICY_EMPTY_ALLOW",
                                                                      "W_POLICY_LATER", "W_POLICY_VACUOUS")]  # fmt: skip
+
+
+def test_a_tool_or_file_named_after_a_secret_is_not_named_in_a_remark() -> None:
+    runs: Seen = [[(SECRETS[0], {}, "ok"), ("read", {}, "ok")]]
+    learner = learnt(recorded(runs))
+    learner.add_resource(ResourceEvent(kind="file", target=f"/tmp/{SECRETS[0]}"))
+
+    draft = draft_of(learner, Knobs(), title="t", sources=[f"{SECRETS[0]}.jsonl: 1 episode"])
+
+    assert len(draft.left_out) == 2
+    for text in (policy_yaml(draft), json.dumps(policy_json(draft))):
+        assert SECRETS[0] not in text
+        assert "(hidden: it may be a secret)" in text
