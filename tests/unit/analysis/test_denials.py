@@ -15,7 +15,7 @@ import pytest
 from assay_core.analysis.repair.denials import Denials, collect
 from assay_core.analysis.repair.from_denials import propose, propose_policy_patches
 from assay_core.analysis.repair.patch import Patch, patched_text
-from assay_core.analysis.repair.situation import DeniedCall
+from assay_core.analysis.repair.situation import Budget, DeniedCall
 from assay_core.documents import EditableDocument
 from assay_core.errors import AssayError
 from assay_core.model import Decision, Episode, ToolCall, ToolDefinition
@@ -88,7 +88,7 @@ def is_settled(policy: Policy | None, situation: Any) -> bool:
     return not unmet - situation.others
 
 
-@pytest.mark.parametrize("seed", range(400 if NIGHTLY else 10))
+@pytest.mark.parametrize("seed", range(400 if NIGHTLY else 6))
 def test_a_patch_allows_its_call_and_every_edit_of_it_is_needed(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     path = written(tmp_path, generate.policy(rng))
@@ -107,7 +107,7 @@ def test_a_patch_allows_its_call_and_every_edit_of_it_is_needed(seed: int, tmp_p
             assert not is_settled(patched(proposal.patch, edits=fewer), situation), (place, proposal.patch)
 
 
-@pytest.mark.parametrize("seed", range(400, 800 if NIGHTLY else 406))
+@pytest.mark.parametrize("seed", range(400, 800 if NIGHTLY else 404))
 def test_also_allows_names_exactly_the_other_calls_that_are_newly_allowed(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     path = written(tmp_path, generate.policy(rng))
@@ -276,7 +276,7 @@ def test_a_tool_without_a_schema_gets_one_in_the_form_of_the_call(tmp_path: Path
 
     (edit,) = proposal.patch.edits
     assert edit.path == "/schemas"
-    assert edit.value["t"]["required"] == ["path"]  # type: ignore[index, call-overload]  # an object
+    assert edit.value["t"]["required"] == ["path"]
     assert "$ref" not in json.dumps(edit.value)
 
 
@@ -333,3 +333,37 @@ def test_a_file_that_has_changed_since_gets_no_patch(tmp_path: Path) -> None:
         propose_policy_patches(policy, path, iter([Episode(id="e", events=(call("z"),))]))
 
     assert caught.value.code == "E_PATCH_FAILED"
+
+
+def test_what_a_check_plugin_finds_has_no_edit(tmp_path: Path) -> None:
+    pytest.importorskip("assay_check_secrets", reason="assay-check-secrets is not installed")
+    policy = {"version": "2.0", "secrets": {"block": ["aws"]}}
+
+    (proposal,) = proposed(tmp_path, policy, call("t", {"x": "AKIA" + "ABCDEFGHIJKLMNOP"}))
+
+    assert proposal.patch is None
+    assert "check plugin" in proposal.reason
+
+
+def test_a_drifted_pin_is_renewed_as_announced(tmp_path: Path) -> None:
+    pin = {"server_id": "s", "tool_name": "t", "schema_hash": "0" * 64, "meta_hash": "0" * 64}
+    definition = ToolDefinition(name="t", description="reads", input_schema_json=b"{}", server="s")
+
+    (proposal,) = proposed(
+        tmp_path, {"version": "2.0", "tool_pins": {"t": pin}}, call("t", {}), tool_definitions=(definition,)
+    )
+
+    assert [edit.path for edit in proposal.patch.edits] == ["/tool_pins/t/schema_hash", "/tool_pins/t/meta_hash"]
+
+
+def test_a_repair_far_into_a_long_episode_is_said_not_to_be_worked_out(tmp_path: Path) -> None:
+    path = written(tmp_path, {"version": "2.0", "limits": {"per_tool": {"b": 50}}})
+    policy = load_policy(path)
+    episode = Episode(id="e", events=tuple(call("b", {}, index=index) for index in range(60)))
+    denials = Denials(policy, budget=Budget(100))
+    collect(denials, episode)
+
+    found = list(propose(denials, path, [episode]).values())
+
+    assert {each.patch for each in found} == {None}
+    assert all("not worked out: the trace is long" in each.reason for each in found)
