@@ -65,7 +65,7 @@ def learnt(runs: list[Episode], **knobs: object) -> Learner:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(runs=episodes, support=st.integers(1, 4))
 def test_policy_loads_and_allows_every_call_it_was_learnt_from(level: Generalisation, runs: Seen, support: int) -> None:
     episodes_of_it = recorded(runs)
@@ -81,7 +81,7 @@ def test_policy_loads_and_allows_every_call_it_was_learnt_from(level: Generalisa
     assert {f"the tool {tool!a}" for tool in learner.unnamed} <= {what for what, _ in draft.left_out}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(runs=episodes, title=hostile.filter(bool), level=st.sampled_from(LEVELS))
 def test_text_says_exactly_what_the_mapping_says(runs: Seen, title: str, level: Generalisation) -> None:
     draft = draft_of(learnt(recorded(runs)), Knobs(generalise=level, min_support=2), title=title, sources=[title])

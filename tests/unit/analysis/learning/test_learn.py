@@ -140,3 +140,12 @@ def test_learn_admits_every_call_it_learnt_from(calls: list[dict[str, JsonValue]
     learnt = learn([episode(*(("t", args) for args in calls))], "t")
 
     assert all(fits(learnt.schemas["t"], args) for args in calls)
+
+
+def test_learn_copies_no_secret_into_a_starting_policy() -> None:
+    calls = [("login", {"user": "bot", "password": "hunter2"}), ("fetch", {"url": "https://u:hunter2@h.example/"})]
+
+    learnt = learn([episode(*calls * 12)], "t")
+
+    assert "hunter2" not in str(learnt.schemas)
+    assert fits(learnt.schemas["login"], {"user": "bot", "password": "another"})
