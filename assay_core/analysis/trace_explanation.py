@@ -21,7 +21,7 @@ class Shown:
     """How much of a trace is kept for showing."""
 
     whole: int = 200  # up to so many calls every step is kept; of a longer trace only those that are denied
-    most: int | None = 1_000  # denied steps that are kept; None: all
+    most: int | None = 200  # denied steps that are kept; None: all
     blocked_only: bool = False
 
 

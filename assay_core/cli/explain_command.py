@@ -121,7 +121,7 @@ def _is_file(word: str) -> bool:
     if word == "-":
         return True
     try:
-        if Path(word).exists():
+        if word and Path(word).exists():
             return True
     except (OSError, ValueError):  # a name that no file can have
         return False

@@ -154,6 +154,7 @@ def test_a_test_is_explained_with_its_checks_and_its_episodes_alone(capsys: pyte
     ("words", "code", "text"),
     [
         (["nosuch", "trace.jsonl"], "E_MISSING_CONFIG", "no test of that name"),
+        (["", "trace.jsonl"], "E_MISSING_CONFIG", "'' is no file"),
         (["nosuch.jsonl"], "E_PATH_NOT_FOUND", "does not exist"),
         (["--policy", "policy.yaml"], "E_TRACE_NOT_FOUND", "assay explain TRACE"),
         (["trace.jsonl", "--episode", "aa"], "E_TRACE_MISS", "did you mean 'a'?"),
