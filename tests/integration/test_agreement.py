@@ -33,7 +33,7 @@ from tests.vectors import vectors_dir
 pytest.importorskip("assay_importer_jsonl", reason="assay-importer-jsonl is not installed here")
 sdk = pytest.importorskip("assay", reason="the SDK is not installed here")
 
-GENERATED = 2_000 if os.environ.get("ASSAY_NIGHTLY") == "1" else 200
+GENERATED = 2_000 if os.environ.get("ASSAY_NIGHTLY") == "1" else 100
 EVERY = (
     1 if os.environ.get("ASSAY_NIGHTLY") == "1" else 40
 )  # of the pairs, the whole command line decides one in so many
@@ -90,7 +90,7 @@ def test_all_agree_on_generated_traces(batch: int, tmp_path: Path, capsys: pytes
         assert sorted(each.id for each in episodes) == [each.id for each in made]
 
         oracle = [interpret(written, plain[int(each.id[1:])]) for each in episodes]
-        _agree(file, load_policy(file), trace, episodes, oracle, capsys if case % 5 == 0 else None)
+        _agree(file, load_policy(file), trace, episodes, oracle, capsys if case % 20 == 0 else None)
 
 
 def _agree(
