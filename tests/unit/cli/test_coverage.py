@@ -121,6 +121,16 @@ def test_every_trace_of_the_folder_counts_and_a_link_counts_once(project: Projec
     assert done.document["rule_coverage"]["untriggered_rules"] == []
 
 
+def test_a_trace_beside_the_suite_is_found_where_there_is_no_folder(project: Project) -> None:
+    (project.folder / "traces" / "one.jsonl").rename(project.folder / "trace.jsonl")
+
+    assert project.coverage("--format", "json").document["traces"] == ["trace.jsonl"]
+    (project.folder / "trace.jsonl").unlink()
+    done = project.coverage()
+    assert done.code == 2
+    assert "error[E_TRACE_NOT_FOUND]: no trace was named" in done.err
+
+
 def test_a_folder_may_be_named_and_so_may_several_traces(project: Project) -> None:
     other = project.trace("more.jsonl", ("check", {}))
 
