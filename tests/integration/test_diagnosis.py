@@ -428,3 +428,16 @@ def test_an_empty_folder_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
 
     assert examine(Wanted(), now=lambda: "2026-01-01").is_clean
+
+
+@pytest.mark.parametrize("name", ["eval.yaml", "policy.yaml", "traces/t.jsonl", "baseline.json", ".assay/assay.db", GH])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"[1, 2]", b"{" * 5000, b"a: &a [*a, *a]", b"\x00", b"- - -"]
+)
+def test_whatever_a_file_holds_is_a_finding_and_no_crash(look: Look, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+
+    examination = look({name: None})
+
+    assert all(each.remedy and find_code(each.code) for each in examination.findings)

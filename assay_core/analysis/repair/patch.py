@@ -73,7 +73,7 @@ def patched_text(document: EditableDocument, patches: Iterable[Patch]) -> str:
     text = document.text()
     # ruamel.yaml writes LF alone; a file that is CRLF throughout stays so
     only_crlf = document.original.count("\r\n") == document.original.count("\n") > 0
-    return text.replace("\n", "\r\n") if only_crlf else text
+    return text.replace("\r\n", "\n").replace("\n", "\r\n") if only_crlf else text
 
 
 def apply_edits(document: EditableDocument, patch: Patch) -> None:
