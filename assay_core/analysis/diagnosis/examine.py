@@ -66,7 +66,7 @@ def examine(wanted: Wanted, *, now: Callable[[], str], around: bool = True) -> E
     project.take(examine_policy(project, observed))
     project.take(examine_tests(project, observed))
     project.take(examine_traces(project))
-    project.take(examine_baseline(project))
+    project.take(examine_baseline(project, observed))
     project.take(examine_ci(project.root))
     machine = probe()
     if around:

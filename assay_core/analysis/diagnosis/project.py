@@ -10,6 +10,7 @@ import attrs
 
 from assay_core.analysis.diagnosis.diagnosis import Area, Diagnosis, of_error
 from assay_core.config import Defaults, discover, load_suite
+from assay_core.config.discovery import find_traces
 from assay_core.documents import Document, read_document
 from assay_core.errors import AssayError, UsageError
 from assay_core.model import Suite
@@ -19,9 +20,8 @@ from assay_core.policy import Policy, load_policy
 
 __all__ = ["Project", "Wanted", "near", "open_project"]
 
-_TRACE_NAMES = ("trace.jsonl", "traces.jsonl", ".assay/trace.jsonl")
 _BASELINE_NAMES = ("baseline.json", "assay-baseline.json", ".assay/baseline.json")
-_MOST_TRACES = 50
+_MOST_TRACES = 200
 
 
 @attrs.frozen(kw_only=True)
@@ -189,17 +189,7 @@ def _traces(project: Project, wanted: Wanted) -> Iterator[Path]:
     if (named := _default(project, "trace", "trace")) is not None:
         yield named
         return
-    yield from find_traces(project.root)
-
-
-def find_traces(root: Path) -> tuple[Path, ...]:
-    """Return the traces that lie where traces lie: `traces/` and a few names beside the suite, sorted."""
-    try:
-        inside = sorted(path for path in (root / "traces").glob("*.jsonl") if path.is_file())
-        beside = [root / name for name in _TRACE_NAMES if (root / name).is_file()]
-    except OSError:
-        return ()
-    return tuple([*inside, *beside][:_MOST_TRACES])
+    yield from find_traces(project.root)[:_MOST_TRACES]
 
 
 def _first(root: Path, names: Iterable[str]) -> Path | None:

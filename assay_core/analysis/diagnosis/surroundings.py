@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from assay_core.analysis.diagnosis.diagnosis import Diagnosis, Severity, of_error
+from assay_core.analysis.diagnosis.observing import Observed
 from assay_core.analysis.diagnosis.project import Project, near
 from assay_core.convert import nearest
-from assay_core.documents import parse_json
-from assay_core.errors import AssayError, InputError, Place, PluginFault
-from assay_core.model import JsonObject, JsonValue
+from assay_core.errors import AssayError, Place, PluginFault
 from assay_core.plugins.guard import import_target
 from assay_core.plugins.record import DRIVER_GROUPS, PluginRecord
+from assay_core.run.baseline.document import Baseline, read_baseline
 from assay_core.store.reader import StoreReader
 
 __all__ = ["examine_baseline", "examine_plugins", "examine_store", "examine_traces"]
@@ -25,7 +25,6 @@ _STATES = {
     "broken": ("E_PLUGIN_BROKEN", "reinstall or upgrade the distribution"),
 }
 _LISTED = 5
-_LARGEST = 64 * 1024 * 1024
 
 
 def examine_plugins(project: Project) -> Iterator[Diagnosis]:
@@ -99,61 +98,39 @@ def _changed_at(path: Path) -> float | None:
         return None
 
 
-def examine_baseline(project: Project) -> Iterator[Diagnosis]:
+def examine_baseline(project: Project, observed: Observed | None) -> Iterator[Diagnosis]:
     """Tell of a baseline that no longer fits its suite."""
     if project.baseline is None:
         return
     path = near(project.baseline)
     try:
-        yield from _stale(project, path, _read_baseline(path))
+        yield from _stale(project, path, read_baseline(path), _idle_tests(observed))
     except AssayError as error:
         yield from of_error(error, "baseline")
 
 
-def _read_baseline(path: Path) -> JsonObject:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-    except OSError as reason:
-        why = (reason.strerror or type(reason).__name__).lower()
-        raise InputError(code="E_BASELINE_INVALID", message=f"cannot read {str(path)!r}: {why}") from reason
-    if len(data) > _LARGEST:
-        raise InputError(code="E_BASELINE_INVALID", message="the baseline is too large", place=Place(str(path)))
-    try:
-        value = parse_json(data, str(path))
-    except AssayError as error:
-        error.code = "E_BASELINE_INVALID"
-        raise
-    if not isinstance(value, Mapping) or not isinstance(value.get("entries"), list):
-        message = "this is no baseline: it has no list of `entries`"
-        raise InputError(code="E_BASELINE_INVALID", message=message, place=Place(str(path)))
-    return value
+def _idle_tests(observed: Observed | None) -> set[str]:
+    """Return the tests that have no score here, and so none in a baseline."""
+    rows = observed.rows if observed else ()
+    return {row.test_id for row in rows if row.kind == "test" and row.score is None}
 
 
-def _stale(project: Project, path: Path, baseline: JsonObject) -> Iterator[Diagnosis]:
+def _stale(project: Project, path: Path, baseline: Baseline, idle: set[str]) -> Iterator[Diagnosis]:
     place = Place(str(path))
     suite = project.suite
-    version = baseline.get("schema_version")
-    if version != 1 or isinstance(version, bool):
-        yield _about_baseline("E_BASELINE_INVALID", "error", f"its schema_version is {version!r}, not 1", place)
-        return
     if suite is None or suite.path is None:
         return
-    if baseline.get("suite") != suite.name:
-        message = f"it belongs to the suite {baseline.get('suite')!r}, not to {suite.name!r}"
+    if baseline.suite != suite.name:
+        message = f"it belongs to the suite {baseline.suite!r}, not to {suite.name!r}"
         yield _about_baseline("E_BASE_MISMATCH", "error", message, place)
         return
     reasons = []
-    if _is_other(baseline.get("config_fingerprint"), suite.path):
+    if _is_other(baseline.config_fingerprint, suite.path):
         reasons.append(f"{near(suite.path)} has changed since")
-    known = {case.id for case in suite.tests}
-    entries = baseline["entries"]
-    recorded = {_test_id(entry) for entry in entries if _test_id(entry)} if isinstance(entries, list) else set()
-    gone = sorted(each for each in recorded - known if not each.startswith("policy:"))
-    if gone:
+    known, recorded = {case.id for case in suite.tests}, set(baseline.tests)
+    if gone := sorted(recorded - known):
         reasons.append(f"the suite no longer has {_named(gone, known)}")
-    new = sorted(known - recorded)
-    if new:
+    if new := sorted(known - recorded - idle):
         reasons.append(f"it lacks {_named(new, set())}")
     if reasons:
         yield _about_baseline("W_BASELINE_STALE", "warning", "it is stale: " + "; ".join(reasons), place)
@@ -165,9 +142,9 @@ def _about_baseline(code: str, severity: Severity, what: str, place: Place) -> D
     return Diagnosis(code=code, severity=severity, area="baseline", message=message, place=place, remedy=remedy)
 
 
-def _is_other(fingerprint: JsonValue, suite: Path) -> bool:
+def _is_other(fingerprint: str, suite: Path) -> bool:
     """Tell whether a fingerprint is that of another text; one that cannot be computed tells nothing."""
-    kind, _, digest = fingerprint.partition(":") if isinstance(fingerprint, str) else ("", "", "")
+    kind, _, digest = fingerprint.partition(":")
     if kind not in ("md5", "sha256") or not digest or digest == "unknown":
         return False
     try:
@@ -175,11 +152,6 @@ def _is_other(fingerprint: JsonValue, suite: Path) -> bool:
     except (OSError, ValueError):
         return False
     return found != digest.lower()
-
-
-def _test_id(entry: JsonValue) -> str:
-    value = entry.get("test_id") if isinstance(entry, Mapping) else None
-    return value if isinstance(value, str) else ""
 
 
 def _named(ids: list[str], known: set[str]) -> str:
