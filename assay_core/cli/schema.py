@@ -8,14 +8,14 @@ from assay_core.commandline.formats import Report, report_options
 
 __all__ = ["command"]
 
-_NAMES = ("eval", "policy", "run", "summary", "baseline")
+_NAMES = ("eval", "policy", "run", "summary", "baseline", "doctor")
 
 
 @click.command("schema")
 @click.argument("name", type=click.Choice(_NAMES))
 @report_options("json", default="json")
 def command(report: Report, name: str) -> None:
-    r"""Print the JSON Schema (2020-12) of eval.yaml, policy.yaml, run.json, summary.json or a baseline.
+    r"""Print the JSON Schema (2020-12) of eval.yaml, policy.yaml, run.json, summary.json, baselines, doctor's report.
 
     The schema of a suite knows the expected types of the installed plugins, that of a policy the keys of the
     installed checks. Editors take it from a comment on the first line of a file:

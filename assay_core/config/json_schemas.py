@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, cast
 
 from assay_core.config.attrs_schema import FREE_KEYS, class_schema
 from assay_core.config.baseline_schema import baseline_schema
+from assay_core.config.doctor_schema import doctor_schema
 from assay_core.config.expectations import LEGACY_FORMS
 from assay_core.config.policy_schema import policy_schema
 from assay_core.config.run_schema import run_schema, summary_schema
@@ -19,9 +20,9 @@ from assay_core.plugins.drivers import Drivers
 
 __all__ = ["SCHEMA_NAMES", "SchemaName", "json_schema"]
 
-SchemaName: TypeAlias = Literal["eval", "policy", "run", "summary", "baseline"]
+SchemaName: TypeAlias = Literal["eval", "policy", "run", "summary", "baseline", "doctor"]
 
-SCHEMA_NAMES: tuple[SchemaName, ...] = ("eval", "policy", "run", "summary", "baseline")
+SCHEMA_NAMES: tuple[SchemaName, ...] = ("eval", "policy", "run", "summary", "baseline", "doctor")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TITLES = {
     "eval": "assay suite (eval.yaml)",
@@ -29,6 +30,7 @@ _TITLES = {
     "run": "assay run.json",
     "summary": "assay summary.json",
     "baseline": "assay baseline",
+    "doctor": "assay doctor --format json",
 }
 
 
@@ -36,7 +38,7 @@ def json_schema(name: SchemaName, drivers: Drivers | None = None) -> JsonObject:
     """Return the JSON Schema (2020-12) of a file format.
 
     Args:
-        name: eval, policy, run, summary or baseline.
+        name: eval, policy, run, summary, baseline or doctor.
         drivers: Whose expected types and policy keys appear; None: those of every usable installed plugin. One
             that cannot be loaded appears without its options: a broken plugin does not take the schema away.
     """
@@ -47,6 +49,7 @@ def json_schema(name: SchemaName, drivers: Drivers | None = None) -> JsonObject:
         "run": run_schema,
         "summary": summary_schema,
         "baseline": baseline_schema,
+        "doctor": doctor_schema,
     }
     return {"$schema": _DIALECT, "$id": f"urn:assay:schema:{name}:1", "title": _TITLES[name], **bodies[name]()}
 

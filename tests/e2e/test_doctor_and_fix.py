@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from tests.e2e.command import assay
 
@@ -75,6 +76,28 @@ def test_findings_are_exit_1_and_one_document_in_json(project: Path) -> None:
     assert (finding["file"], finding["line"], finding["patch"]) == ("policy.yaml", 38, "rename_field:limts:limits")
     assert [each["id"] for each in document["patches"]] == ["rename_field:limts:limits"]
     assert document["summary"]["errors"] == 1
+
+
+def test_the_report_is_what_its_schema_says(project: Path) -> None:
+    spoil(project / "policy.yaml", "  deny: [", "  deny: [read_file, ")
+    schema = json.loads(assay("schema", "doctor", cwd=project).out)
+    document = json.loads(assay("doctor", "--format", "json", cwd=project).out)
+
+    validator = Draft202012Validator(schema)
+
+    assert validator.is_valid(document)
+    assert document["patches"]
+    assert not validator.is_valid({**document, "findings": [{"code": 1}]})
+    assert not validator.is_valid({key: value for key, value in document.items() if key != "landlock"})
+
+
+def test_a_baseline_that_was_just_recorded_is_no_finding(project: Path) -> None:
+    assert assay("run", "traces/hello.jsonl", "--export-baseline", "baseline.json", cwd=project).exit_code == 0
+
+    done = assay("doctor", cwd=project)
+
+    assert "baseline: baseline.json" in done.out
+    assert done.exit_code == 0, done
 
 
 def test_equal_inputs_give_equal_bytes(project: Path) -> None:
