@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import TextIO
@@ -77,6 +78,8 @@ def _write(report: Report, conducted: Conducted, words: Words) -> None:
         for notice in () if words.quiet else run.notices:
             echo_notice(notice, color=color)
         _write_text(run, color=color_wanted(words.color, sys.stdout or io.StringIO()), verbose=words.verbose)
+        if run.exit_code and conducted.request.trace != "-":
+            write_out(f"  = help: {sanitise(_doctor(conducted.request))} says what would put it right\n")
 
 
 def _write_text(run: RunReport, *, color: bool, verbose: int) -> None:
@@ -89,6 +92,18 @@ def _write_text(run: RunReport, *, color: bool, verbose: int) -> None:
     say_verdict(run, color=color)
     if run.exit_code and run.next_step:
         write_out(f"  = next: {sanitise(run.next_step)}\n")
+
+
+def _doctor(request: RunRequest) -> str:
+    """Return the command that looks at the same files; those that it would find by itself are not named."""
+    words = ["assay", "doctor"]
+    if request.suite is not None and str(request.suite) != "eval.yaml":
+        words += ["--config", str(request.suite)]
+    if request.policy is not None and str(request.policy) != "policy.yaml":
+        words += ["--policy", str(request.policy)]
+    if request.trace is not None:
+        words += ["--trace-file", request.trace]
+    return f"`{shlex.join(words)}`"
 
 
 def _line(finding: Finding, *, color: bool) -> str:

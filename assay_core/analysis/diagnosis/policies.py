@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from assay_core.analysis.diagnosis.denials import examine_denials
 from assay_core.analysis.diagnosis.diagnosis import Diagnosis, Severity, of_notice
 from assay_core.analysis.diagnosis.observing import Observed, declared_properties
 from assay_core.analysis.diagnosis.project import Project
-from assay_core.convert import nearest
 from assay_core.errors import Place
 from assay_core.model import RuleSummary
 from assay_core.policy import Operand, PolicyForm, SequenceRule, ToolPattern
@@ -20,6 +20,7 @@ __all__ = ["examine_policy"]
 
 _DUTIES = frozenset({"require", "eventually", "before", "after", "sequence"})
 _LISTED = 10
+_ALIKE = 0.8  # two names that are so similar are probably one, misspelt
 
 
 def examine_policy(project: Project, observed: Observed | None) -> Iterator[Diagnosis]:
@@ -129,7 +130,7 @@ def _unmatched_names(
     """Tell of each name that is probably wrong, and of all others of a section at once."""
     quiet: list[tuple[str, Place | None]] = []
     for name, place in names:
-        guess = nearest(name, unnamed)
+        guess = next(iter(difflib.get_close_matches(name, sorted(unnamed), n=1, cutoff=_ALIKE)), None)
         if guess is None and name not in grave:
             quiet.append((name, place))
             continue
