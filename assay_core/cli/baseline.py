@@ -79,7 +79,10 @@ def check(
     max_drop: float | None,
     strict: bool,
     fail_on_regression: bool,  # noqa: ARG001 - says what is always done
-    **selectors: Any,  # click's values
+    config: str | None,
+    db: str | None,
+    suite: str | None,
+    run_id: int | None,
 ) -> None:
     """Compare a run that the store kept with a baseline.
 
@@ -87,4 +90,5 @@ def check(
     """
     from assay_core.cli.baseline_command import Selection, check_baseline
 
-    check_baseline(report, Selection(**selectors), (file, baseline), max_drop=max_drop, strict=strict)
+    chosen = Selection(run=None, config=config, db=db, suite=suite, run_id=run_id)
+    check_baseline(report, chosen, (file, baseline), max_drop=max_drop, strict=strict)

@@ -25,8 +25,8 @@ verdict is told beside it. Only a *default* place where none can be made is a no
 be lost there. A file that is not a store (`E_STORE_INVALID`) or that a newer assay made (`E_STORE_VERSION`) is left
 as it is.
 
-`assay runs prune` removes old runs: `--keep N` leaves the newest N of each suite, `--older-than DAYS` takes only those that
-began before; with both a run has to be beyond both. `--cache-older-than DAYS` removes vectors, verdicts and
+`assay runs prune` removes old runs: `--keep N` leaves the newest N of each suite, `--older-than DAYS` takes only those
+that began before; with both a run has to be beyond both. `--cache-older-than DAYS` removes vectors, verdicts and
 cached results. Whatever the bounds say, these runs stay: of each suite the newest that ended and the newest that passed
 (what a baseline is recorded from), of each quarantined test the newest with a row of it, and runs that go on. Each run
 goes whole; `--dry-run` says what would go.
