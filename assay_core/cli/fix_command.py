@@ -119,7 +119,7 @@ def _shown(patch: Patch, *, color: bool) -> str:
         lines.append(f"  = because: {sanitise(patch.why)}")
     if patch.risk == "high":
         lines.append(f"  = also allows: {_also(patch)}")
-    diff = "".join(change.diff() for change in plan_changes([patch]).changes)
+    diff = "".join(change.diff() for change in plan_changes([patch], to_write=False).changes)
     return "\n".join(lines) + "\n" + "".join(_diff_line(line, color=color) for line in diff.splitlines())
 
 

@@ -40,11 +40,15 @@ class Plan:
     put_off: tuple[tuple[Patch, str], ...]  # patches that do not fit together with others, and why
 
 
-def plan_changes(patches: Sequence[Patch]) -> Plan:
+def plan_changes(patches: Sequence[Patch], *, to_write: bool = True) -> Plan:
     """Work out what patches would change, without writing anything.
 
     Each patch was made for the files as they are. Where two of one file contradict each other, the second is put
     off: once the first is applied, another look finds the patch that then fits.
+
+    Args:
+        patches: In the order of their weight.
+        to_write: False: only to be shown, so that it does not matter whether the files may be written.
 
     Raises:
         InputError: E_PATCH_FAILED for a patch that does not fit its file, or a file that may not be written.
@@ -55,7 +59,8 @@ def plan_changes(patches: Sequence[Patch]) -> Plan:
         by_file.setdefault(patch.file, []).append(patch)
     changes, applied, put_off = [], [], []
     for file, several in sorted(by_file.items()):
-        _refuse_unwritable(file)
+        if to_write:
+            _refuse_unwritable(file)
         fitting, contradicting = _compatible(several)
         applied += fitting
         put_off += contradicting
