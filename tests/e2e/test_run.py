@@ -178,10 +178,10 @@ def test_a_policy_that_was_only_found_is_announced_without_a_trace(project: Path
 
 
 def test_a_report_nobody_installed_is_refused_before_the_run(project: Path) -> None:
-    done = assay("ci", "good.jsonl", "--evidence", cwd=project)
+    done = assay("ci", "good.jsonl", "--report", "acme.ledger", cwd=project)
 
     assert (done.exit_code, summary(project)["reason_code"]) == (2, "E_PLUGIN_MISSING")
-    assert "evidence" in done.err
+    assert "acme.ledger" in done.err
 
 
 def test_a_report_that_cannot_be_written_turns_only_a_pass_into_3(project: Path) -> None:

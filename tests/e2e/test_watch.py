@@ -262,6 +262,7 @@ def test_a_change_during_a_run_runs_again_and_runs_never_overlap(project: Path, 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_to_the_watcher_alone_ends_the_run_too(project: Path, start: Start, number: int, code: int) -> None:
     os.mkfifo(project / "pipe.jsonl")  # reading it waits for ever: the run hangs
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what is started under nohup would go on ignoring it
     watched = start("pipe.jsonl")
     watched.expect("^watch: run 1")
 
