@@ -67,6 +67,7 @@ FIRST_PARTY: dict[str, dict[str, str]] = {
     "assay.commands": {
         "baseline report": "assay-reporter-history",
         "calibrate": "assay-reporter-history",
+        "evidence verify": "assay-reporter-evidence",
         "mcp wrap": "assay-enforcer-mcp",
         "trace precompute-embeddings": "assay-metric-embedding",
         "trace precompute-judge": "assay-metric-judge",

@@ -66,6 +66,7 @@ FACTS = {
     "doctor": (_PROJECT, "0 1 2 3"),
     "fix": (_PROJECT, "0 1 2 3"),
     "schema": ("", "0 2"),
+    "evidence verify": ("standard input", "0 2 3"),
     "mcp wrap": ("policy.yaml, as `run` finds it", "the server's, else 2 3"),
     "config": ("the nearest pyproject.toml with [tool.assay]", "0 2"),
     "plugins list": ("what is installed", "0 2"),
