@@ -14,6 +14,9 @@ import pytest
 
 from assay_core.cli.app import main
 
+pytest.importorskip("assay_importer_jsonl", reason="assay-importer-jsonl is not installed here")
+pytest.importorskip("assay_metric_standard", reason="assay-metric-standard is not installed here")
+
 POLICY = """\
 version: "2.0"
 name: demo
