@@ -12,7 +12,7 @@ from assay_enforcer_mcp.gateway.approvals import FirstSeen
 from assay_enforcer_mcp.gateway.connection import Connection, Limits
 from assay_enforcer_mcp.gateway.gateway import Gateway
 from assay_enforcer_mcp.gateway.obligations import Unmet
-from assay_enforcer_mcp.log.records import DecisionRecord, FrameRecord, LogFailure, Record
+from assay_enforcer_mcp.log.records import DecisionRecord, FrameRecord, LogFailure, OutcomeRecord, Record
 from assay_enforcer_mcp.wire.outlet import Outlet
 
 from assay_core.model import JsonValue
@@ -312,6 +312,7 @@ def test_what_a_server_prints_is_no_frame_and_an_answer_it_garbles_ends_the_wait
     (reply,) = wire.at_client()
     assert reply["id"] == 1
     assert reply["error"]["data"]["reason"] == "duplicate-key"
+    assert [each.code for each in wire.log.records if isinstance(each, OutcomeRecord)] == ["E_FRAME_REFUSED"]
 
 
 def test_the_stateless_protocol_is_answered_in_its_own_shape(wires: list[Wire]) -> None:

@@ -61,8 +61,8 @@ def relay(
         "to-server": to_server.drain,
         "to-client": to_client.drain,
     }
-    running = {name: _start(name, work, events) for name, work in threads.items()}
-    with _signals_to(events), _no_collections():
+    with _signals_to(events), _no_collections():  # before anything is relayed: a signal may come at once
+        running = {name: _start(name, work, events) for name, work in threads.items()}
         _watch(gateway, events, every_tick)
     to_server.close()  # the server's input ends
     code = child.wait(ending.grace_s)

@@ -31,7 +31,6 @@ _ADVICE = {
     "E_REDACTION_FAILED": "The arguments of {tool} could not be made safe, so it was not called. Ask the user.",
     "E_RESPONSE_DENIED": "The answer of {tool} was withheld. Do not call it again with the same arguments.",
     "E_TIMEOUT": "The tool {tool} did not answer in time. It may still take effect; check before you call it again.",
-    "E_KILL_SWITCH": "All tool calls are switched off. Stop, and tell the user.",
     "E_LOG_UNWRITABLE": "The call of {tool} could not be recorded, so it was not made. Tell the user.",
 }
 _OTHERWISE = "The call of {tool} was refused. Do not repeat it unchanged; ask the user."

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
+import glob
 import hashlib
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from assay_core.errors import ServiceError, UsageError
+from assay_core.errors import AssayError, ServiceError, UsageError
 from assay_core.model import JsonValue
 from assay_enforcer_mcp.log.records import DecisionRecord, LogFailure, OutcomeRecord, Record
 
@@ -22,6 +25,7 @@ __all__ = ["DecisionLog", "NoLog", "default_path"]
 _encode = msgspec.json.Encoder().encode
 _FIRST = "sha256:" + "0" * 64  # what the first event of a file names
 _TAIL_BYTES = 1 << 20
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe must not hang
 
 
 class NoLog:
@@ -54,6 +58,8 @@ class DecisionLog:
         self._writing = threading.Lock()
         self._descriptor = _open(path)
         self._size, self._last = _resume(self._descriptor, path)
+        if not self._size:
+            self._last = _last_of_rotated(path)
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records, all or none; see `DecisionSink`."""
@@ -62,7 +68,10 @@ class DecisionLog:
                 self._rotate()
             lines, last = [], self._last
             for record in records:
-                line = self._line(record, last)
+                try:
+                    line = self._line(record, last)
+                except (UnicodeEncodeError, msgspec.MsgspecError) as reason:
+                    raise LogFailure("a record cannot be written as JSON") from reason
                 last = "sha256:" + hashlib.sha256(line[:-1]).hexdigest()
                 lines.append(line)
             self._write(b"".join(lines))
@@ -82,7 +91,8 @@ class DecisionLog:
                 os.fdatasync(self._descriptor)
         except OSError as reason:
             if written:
-                os.ftruncate(self._descriptor, self._size)
+                with contextlib.suppress(OSError):  # then the next process finds a line without its end
+                    os.ftruncate(self._descriptor, self._size)
             raise LogFailure((reason.strerror or type(reason).__name__).lower()) from reason
         self._size += len(data)
 
@@ -94,7 +104,7 @@ class DecisionLog:
         try:
             self.path.rename(aside)
             descriptor = _open(self.path)
-        except (OSError, ServiceError) as reason:
+        except (OSError, AssayError) as reason:
             raise LogFailure(f"cannot rotate {str(self.path)!r}") from reason
         os.close(self._descriptor)
         self._descriptor, self._size = descriptor, 0
@@ -150,7 +160,8 @@ class DecisionLog:
             data["tool_classes"] = list(record.tool_classes)
         if record.obligations:
             data["obligation_outcomes"] = [dict(each) for each in record.obligations]
-        data |= record.detail
+        for name, value in record.detail.items():
+            data.setdefault(name, value)
         if self._contents and record.args_json is not None:
             data["args"] = msgspec.Raw(record.args_json)
         return data
@@ -177,10 +188,18 @@ def _open(path: Path) -> int:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600
+        )
     except OSError as reason:
         why = (reason.strerror or type(reason).__name__).lower()
         raise ServiceError(code="E_IO", message=f"cannot open the decision log {str(path)!r}: {why}") from reason
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise ServiceError(code="E_IO", message=f"cannot open the decision log {str(path)!r}: not a regular file")
+    if about.st_mode & 0o077:
+        os.fchmod(descriptor, 0o600)  # it was made by another hand: what is added now is for one pair of eyes
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as reason:
@@ -198,12 +217,37 @@ def _resume(descriptor: int, path: Path) -> tuple[int, str]:
     size = os.fstat(descriptor).st_size
     if not size:
         return 0, _FIRST
-    tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    tail = _last_line(descriptor, size)
     if not tail.endswith(b"\n"):
         try:
             size += os.write(descriptor, b"\n")
         except OSError as reason:
             raise ServiceError(code="E_IO", message=f"cannot write the decision log {str(path)!r}") from reason
-        tail += b"\n"
-    last = tail[:-1].rpartition(b"\n")[2]
-    return size, "sha256:" + hashlib.sha256(last).hexdigest()
+    return size, "sha256:" + hashlib.sha256(tail.removesuffix(b"\n")).hexdigest()
+
+
+def _last_line(descriptor: int, size: int) -> bytes:
+    """Return the last line of a file, with its end where it has one, however long it is."""
+    tail, start = b"", size
+    while start > 0:
+        begin = max(0, start - _TAIL_BYTES)
+        tail = os.pread(descriptor, start - begin, begin) + tail
+        start = begin
+        before = tail[:-1].rfind(b"\n")
+        if before >= 0:
+            return tail[before + 1 :]
+    return tail
+
+
+def _last_of_rotated(path: Path) -> str:
+    """Return the digest of the last line that was moved aside, so that a new file goes on with its chain."""
+    numbered = []
+    for aside in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        number = aside.name.rpartition(".")[2]
+        if number.isdigit() and aside.is_file():
+            numbered.append((int(number), aside))
+    if not numbered:
+        return _FIRST
+    with max(numbered)[1].open("rb") as stream:
+        line = _last_line(stream.fileno(), os.fstat(stream.fileno()).st_size)
+    return "sha256:" + hashlib.sha256(line.removesuffix(b"\n")).hexdigest() if line else _FIRST
