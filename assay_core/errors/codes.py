@@ -65,7 +65,7 @@ _CONFIG = (
     ("E_PLUGIN_FAULT", "a plugin raised an error or broke its contract; its checks did not run", "report it to the plugin's author; ASSAY_DEBUG=1 shows the traceback"),
     ("E_UNKNOWN_CODE", "no reason code, trace or test of this name is known", "see `assay explain --list` for all codes"),
     ("E_BUNDLE_INTEGRITY", "an evidence bundle is not what it says of itself: a hash, a size or the archive is wrong", "do not rely on it; obtain it again from where it was made"),
-    ("E_BUNDLE_CONTRACT", "an evidence bundle does not have the form of one", "obtain it again, or write it with `assay evidence export`"),
+    ("E_BUNDLE_CONTRACT", "an evidence bundle does not have the form of one", "obtain it again from where it was made"),
     ("E_BUNDLE_SECURITY", "an evidence bundle holds a file name that leaves the archive", "do not unpack it, and ask where it comes from"),
     ("E_BUNDLE_LIMIT", "an evidence bundle is larger or deeper than assay reads", "split the evidence, or raise the limit that is named"),
     ("E_BUNDLE_EMPTY", "there is nothing to put into an evidence bundle", "record something first: an empty bundle proves nothing"),

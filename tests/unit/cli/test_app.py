@@ -143,13 +143,13 @@ def test_a_command_of_a_plugin_that_is_not_installed_names_the_distribution(
 ) -> None:
     from assay_core.plugins.first_party import FIRST_PARTY
 
-    monkeypatch.setitem(FIRST_PARTY, "assay.commands", {"evidence explore": "assay-command-evidence"})
+    monkeypatch.setitem(FIRST_PARTY, "assay.commands", {"ledger show": "assay-command-ledger"})
 
-    assert main(["evidence", "show"]) == 2
+    assert main(["ledger", "show"]) == 2
 
     told = capsys.readouterr().err
-    assert "error[E_PLUGIN_MISSING]: the command 'evidence' comes from assay-command-evidence" in told
-    assert "pip install assay-command-evidence" in told
+    assert "error[E_PLUGIN_MISSING]: the command 'ledger' comes from assay-command-ledger" in told
+    assert "pip install assay-command-ledger" in told
 
 
 @pytest.mark.parametrize("words", [["plugins", "list", "--frmat", "json"], ["--nothing"], ["plugins", "describe"]])
