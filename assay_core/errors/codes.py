@@ -121,7 +121,6 @@ _DECISION = (
     ("E_SEQUENCE_VIOLATION", "the order or number of calls breaks a sequence rule", "change the order, or the rule"),
     ("E_RESPONSE_DENIED", "a tool's answer is larger than the policy allows, or holds what it forbids", "look at the tool, or change responses"),
     ("E_SERVER_REQUEST_DENIED", "a server asked the client for something that the policy refuses", "allow the method under server_requests if it is right"),
-    ("E_TIMEOUT", "a tool did not answer within the time that the policy gives it; what it did is unknown", "look at the server, or raise timeouts"),
     ("E_LOG_UNWRITABLE", "the decision log could not be written, so the call was refused", "make room for the log, or name another place with --decision-log"),
     ("E_FRAME_REFUSED", "a server's answer to a call was no frame that all readers read alike", "look at the server: something else writes to its standard output"),
     ("E_APPROVAL_REQUIRED", "the tool needs an approval that is not there", "obtain the approval"),
